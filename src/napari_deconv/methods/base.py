@@ -1,0 +1,90 @@
+"""`Method`, and what it may know (`Problem`) and says (`Estimate`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field as attribute
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from ..settings import Settings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .blur import Blur
+
+__all__ = ["Estimate", "Iterations", "Method", "Problem"]
+
+Iterations = Annotated[int, Field(ge=1, le=10_000)] | Literal["auto"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """All that a method may know of one block: ``image ~ Poisson(blur(object) + background)``.
+
+    image : (Z, Y, X) float32 counts, never negative; Z = 1 for a flat image.
+    background : counts that are not from the object.
+    blur : forward, adjoint and sensitivity; its object grid is larger than the image.
+    scale : a robust maximum of (image - background) over the whole image, the same for every block of it.
+    level : the mean of (image - background) over the whole image, likewise; a flat start has this value.
+    voxel : (z, y, x) µm; 1 where nobody knows.
+    """
+
+    image: Tensor
+    background: float
+    blur: Blur
+    scale: float
+    level: float
+    voxel: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The object so far, on the blur's object grid, after ``step`` of ``steps``, and the figures of that step.
+
+    ``object`` may be the method's own buffer: it is valid until the generator goes on; copy what you keep.
+    """
+
+    object: Tensor
+    step: int
+    steps: int
+    figures: Mapping[str, float] = attribute(default_factory=dict)
+
+
+class Method(Settings):
+    """Frozen settings and the algorithm, nothing else.
+
+    A subclass has a field ``kind``, fields with title, description and bounds, the class attributes below, and
+    `iterate`. It chooses no device, reads no file, reports nothing.
+    """
+
+    title: ClassVar[str] = ""
+    summary: ClassVar[str] = ""
+    reference: ClassVar[str] = ""
+    order: ClassVar[int] = 100
+    non_negative: ClassVar[bool] = True
+    keeps_flux: ClassVar[bool] = False
+    teaching: ClassVar[bool] = False
+    """True for a baseline that is shown to teach, and may be worse than the blurred input."""
+    volumes: ClassVar[float] = 6.0
+    """Float32 volumes of the padded size that a run needs at its peak, transforms included."""
+
+    @classmethod
+    def kind_name(cls) -> str:
+        """Say how messages call it."""
+        return f"method {cls.model_fields['kind'].default}" if "kind" in cls.model_fields else "method"
+
+    @property
+    def steps(self) -> int:
+        """How many estimates `iterate` yields (an upper bound when it may stop early)."""
+        return 1
+
+    def iterate(self, problem: Problem) -> Iterator[Estimate]:
+        """Yield one estimate a step; closing the generator cancels."""
+        raise NotImplementedError
+
+    def describe(self) -> dict[str, Any]:
+        """Return the settings as plain values."""
+        return self.model_dump(mode="json")

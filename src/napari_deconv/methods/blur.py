@@ -1,0 +1,134 @@
+r"""`Blur`: the linear operator of the microscope on an object grid larger than the image.
+
+The object grid reaches beyond the frame by the PSF's half width on each side, so that light from outside has
+somewhere to come from and nothing wraps around:
+
+      object  |---- h ----|======= image =======|---- h ----|      size >= image + PSF - 1, the next fast FFT size
+      image               |======= frame =======|
+
+``forward`` is frame(h * x); ``adjoint`` correlates with h what is zero outside the frame; ``sensitivity`` is the adjoint of
+ones, the share of a voxel's light that the frame catches.
+
+References
+----------
+Bertero & Boccacci, "A simple method for the reduction of boundary effects in the Richardson-Lucy approach to image
+deconvolution", Astronomy & Astrophysics 437 (2005) 369-374.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.fft import next_fast_len
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+__all__ = ["Blur"]
+
+SEEN = 1e-3
+"""A voxel of which the frame catches a smaller share than this is left dark."""
+
+
+class Blur:
+    """Convolution with a PSF, its adjoint and its sensitivity, by real FFTs.
+
+    Parameters
+    ----------
+    psf : (Z, Y, X), unit sum, centred at ``shape // 2``.
+    image_shape : (Z, Y, X) of the frame.
+    device : where the transforms run.
+    dtype : torch.float32 or torch.float64.
+
+    What `forward` and `adjoint` return is a view of a buffer that the next call of the same operator overwrites.
+    """
+
+    def __init__(
+        self, psf: np.ndarray[Any, Any], image_shape: tuple[int, int, int], device: Any = "cpu", dtype: Any = None
+    ) -> None:
+        import torch
+
+        self.device = torch.device(device)
+        self.dtype = dtype or torch.float32
+        self.image_shape = image_shape
+        self.psf_shape = tuple(psf.shape)
+        self.object_shape = plan_object_shape(image_shape, psf.shape)
+        self.margin = tuple((size - 1) // 2 for size in psf.shape)
+        self.frame = tuple(slice(m, m + n) for m, n in zip(self.margin, image_shape, strict=True))
+        self.axes = tuple(axis for axis in range(3) if self.object_shape[axis] > 1) or (2,)
+        self._sizes = [self.object_shape[axis] for axis in self.axes]
+        self.otf = self._transform_psf(psf)
+        self._blurred = self.new_object()
+        self._framed = self.new_object()
+        self._correlated = self.new_object()
+        self._spectrum = torch.empty_like(self.otf)
+
+    def new_object(self, value: float = 0.0) -> Tensor:
+        """Return an object-sized tensor filled with a value."""
+        import torch
+
+        return torch.full(self.object_shape, value, dtype=self.dtype, device=self.device)
+
+    def forward(self, thing: Tensor) -> Tensor:
+        """Return the blurred object inside the frame, (Z, Y, X) of the image."""
+        return self._filtered(thing, self.otf, self._blurred)[self.frame]
+
+    def adjoint(self, framed: Tensor) -> Tensor:
+        """Return the correlation of the PSF with what the frame holds, on the object grid."""
+        inside = self._framed[self.frame]
+        if framed.data_ptr() != inside.data_ptr():
+            inside.copy_(framed)
+        return self._filtered(self._framed, self._conjugate, self._correlated)
+
+    @property
+    def in_frame(self) -> Tensor:
+        """The adjoint's own input buffer, inside the frame: what is written here need not be copied."""
+        return self._framed[self.frame]
+
+    def crop(self, thing: Tensor) -> Tensor:
+        """Return the part of an object inside the frame (a view)."""
+        return thing[self.frame]
+
+    @cached_property
+    def sensitivity(self) -> Tensor:
+        """The adjoint of ones, in [0, 1]: the share of each voxel's light that the frame catches."""
+        framed = self.new_object()
+        framed[self.frame] = 1
+        return self._filtered(framed, self._conjugate, self.new_object()).clamp_(0, 1)
+
+    @cached_property
+    def inverse_sensitivity(self) -> Tensor:
+        """1 / sensitivity, and 0 where the frame catches (almost) nothing."""
+        caught = self.sensitivity
+        return (caught > SEEN).to(self.dtype) / caught.clamp(min=SEEN)
+
+    @cached_property
+    def _conjugate(self) -> Tensor:
+        return self.otf.conj().resolve_conj()
+
+    def _filtered(self, thing: Tensor, transfer: Tensor, out: Tensor) -> Tensor:
+        import torch
+
+        torch.fft.rfftn(thing, dim=self.axes, out=self._spectrum)
+        self._spectrum.mul_(transfer)
+        torch.fft.irfftn(self._spectrum, s=self._sizes, dim=self.axes, out=out)
+        return out
+
+    def _transform_psf(self, psf: np.ndarray[Any, Any]) -> Tensor:
+        import torch
+
+        padded = np.zeros(self.object_shape, dtype=np.float64)
+        padded[tuple(slice(0, size) for size in psf.shape)] = psf
+        padded = np.roll(padded, [-(size // 2) for size in psf.shape], axis=(0, 1, 2))
+        kernel = torch.from_numpy(padded).to(self.dtype).to(self.device)
+        otf: torch.Tensor = torch.fft.rfftn(kernel, dim=self.axes)
+        return otf
+
+
+def plan_object_shape(image_shape: tuple[int, ...], psf_shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Return the next fast real-FFT size of (image + PSF - 1) on each axis; an axis that neither has stays 1."""
+    z, y, x = (n + k - 1 for n, k in zip(image_shape, psf_shape, strict=True))
+    return next_fast_len(z, real=True), next_fast_len(y, real=True), next_fast_len(x, real=True)

@@ -1,0 +1,85 @@
+"""Devices: which one runs, how much memory a run may take, and what out-of-memory looks like."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+__all__ = ["DeviceName", "choose_device", "is_out_of_memory", "plan_budget", "release"]
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+SHARE = 0.6
+"""Share of the free memory that ``auto`` takes."""
+SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
+
+
+def choose_device(name: str = "auto") -> Any:
+    """Return the torch device of this name; ``auto`` takes CUDA, then MPS, then the CPU.
+
+    Raises
+    ------
+    ValueError
+        when the name is unknown or this machine has no such device.
+    """
+    import torch
+
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, there in available.items() if there))
+    kind = name.split(":")[0]
+    if kind not in available:
+        raise ValueError(f"unknown device '{name}': it must be auto, cpu, cuda or mps")
+    if not available[kind]:
+        raise ValueError(f"this machine has no {kind} device that torch can use: choose --device auto or cpu")
+    return torch.device(name)
+
+
+def plan_budget(memory: str | int | float = "auto", device: Any = "cpu") -> int:
+    """Return how many bytes a run may take: a size such as ``4GB`` or ``512MiB``, or a share of what is free.
+
+    Raises
+    ------
+    ValueError
+        when the size is none.
+    """
+    if memory == "auto":
+        return int(SHARE * free_memory(device))
+    match = re.fullmatch(r"\s*([0-9.]+)\s*([KMGT]?I?)B?\s*", str(memory).upper())
+    try:
+        size = int(float(match[1]) * SIZES[match[2]]) if match else 0
+    except (KeyError, ValueError):
+        size = 0
+    if size <= 0:
+        raise ValueError(f"memory '{memory}' is no size: write for example 4GB, 512MiB or auto")
+    return size
+
+
+def free_memory(device: Any) -> int:
+    """Return the bytes free on a device now."""
+    import torch
+
+    if torch.device(device).type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out, on whatever device."""
+    import torch
+
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and bool(re.search(r"can't allocate memory|out of memory", str(error)))
+
+
+def release(device: Any) -> None:
+    """Give cached memory back to the system."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.device(device).type == "cuda":
+        torch.cuda.empty_cache()

@@ -1,0 +1,126 @@
+"""Tiles: pure shape arithmetic for restoring a volume in overlapping pieces that blend into a whole.
+
+Along one axis, a tile's core meets its neighbour's at a border; weights ramp across it and add to one; the halo beyond
+the ramp is computed and thrown away:
+
+    weight   ______/¯¯¯¯¯¯¯¯¯¯¯¯\______
+    outer    |halo |   core     | halo|
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Tile", "plan_tiles"]
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A piece of a volume: the core it answers for, within a volume of this shape, and the halo it needs."""
+
+    core: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+    volume: Shape
+    halo: Shape
+
+    @property
+    def outer(self) -> tuple[slice, slice, slice]:
+        """The slices to restore: core and halo, inside the volume."""
+        z, y, x = (
+            slice(max(0, start - halo), min(size, stop + halo))
+            for (start, stop), size, halo in zip(self.core, self.volume, self.halo, strict=True)
+        )
+        return z, y, x
+
+    @property
+    def outer_shape(self) -> Shape:
+        """The shape of `outer`."""
+        z, y, x = (each.stop - each.start for each in self.outer)
+        return z, y, x
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the tile is the whole volume."""
+        return self.outer_shape == self.volume and all(
+            (start, stop) == (0, size) for (start, stop), size in zip(self.core, self.volume, strict=True)
+        )
+
+    def weights(self) -> list[np.ndarray[Any, Any]]:
+        """Return the blending weights over `outer`, one broadcastable array an axis."""
+        profiles = []
+        for axis, ((start, stop), size, halo) in enumerate(zip(self.core, self.volume, self.halo, strict=True)):
+            outer = self.outer[axis]
+            place = np.arange(outer.start, outer.stop) + 0.5
+            ramp = max(halo / 2, 0.5)
+            rise = np.clip((place - start) / (2 * ramp) + 0.5, 0, 1) if start > 0 else np.ones(len(place))
+            fall = np.clip((stop - place) / (2 * ramp) + 0.5, 0, 1) if stop < size else np.ones(len(place))
+            profile = (rise * fall).astype(np.float32)
+            profiles.append(profile.reshape([-1 if other == axis else 1 for other in range(3)]))
+        return profiles
+
+    def split(self) -> tuple[Tile, Tile] | None:
+        """Return two halves along the core's longest axis, or None when the cores would be thinner than the blend."""
+        lengths = [stop - start for start, stop in self.core]
+        for axis in sorted(range(3), key=lambda each: -lengths[each]):
+            start, stop = self.core[axis]
+            if lengths[axis] >= 2 * max(2, self.halo[axis]):
+                middle = (start + stop) // 2
+                return self._with_core(axis, (start, middle)), self._with_core(axis, (middle, stop))
+        return None
+
+    def _with_core(self, axis: int, bounds: tuple[int, int]) -> Tile:
+        core = list(self.core)
+        core[axis] = bounds
+        return Tile((core[0], core[1], core[2]), self.volume, self.halo)
+
+
+def plan_tiles(volume: Shape, halo: Shape, padding: Shape, most: float) -> list[Tile]:
+    """Return the tiles of least total work of which none, padded, has more than ``most`` voxels.
+
+    Parameters
+    ----------
+    volume : (Z, Y, X) to cover.
+    halo : what a tile needs beyond its core on each side.
+    padding : what the transform adds to each axis of a tile (PSF - 1).
+    most : voxels of a padded tile that fit the memory budget.
+
+    Raises
+    ------
+    MemoryError
+        when not even the smallest tiles fit.
+    """
+    fitting = []
+    for counts in product(*(_counts(size, margin) for size, margin in zip(volume, halo, strict=True))):
+        padded = [
+            min(size, math.ceil(size / count) + (2 * margin if count > 1 else 0)) + more
+            for size, count, margin, more in zip(volume, counts, halo, padding, strict=True)
+        ]
+        voxels = math.prod(padded)
+        if voxels <= most:
+            fitting.append((voxels * math.prod(counts), math.prod(counts), counts))
+    if not fitting:
+        raise MemoryError(
+            f"not even the smallest tiles of a {' × '.join(map(str, volume))} volume fit {most:.3g} voxels: "
+            "give more memory (--memory) or crop the PSF"
+        )
+    return list(_cut(volume, halo, min(fitting)[2]))
+
+
+def _counts(size: int, halo: int) -> list[int]:
+    """Return the numbers of pieces worth trying: cores no thinner than the blend."""
+    most = max(1, size // max(8, halo))
+    return sorted({1, *(math.ceil(size / math.ceil(size / count)) for count in range(2, min(most, 64) + 1))})
+
+
+def _cut(volume: Shape, halo: Shape, counts: tuple[int, ...]) -> Iterator[Tile]:
+    edges = [np.linspace(0, size, count + 1).round().astype(int) for size, count in zip(volume, counts, strict=True)]
+    pieces = [[(int(a), int(b)) for a, b in zip(each[:-1], each[1:], strict=True)] for each in edges]
+    for z, y, x in product(*pieces):
+        yield Tile((z, y, x), volume, halo)
