@@ -27,4 +27,4 @@ def data_folder() -> Path:
     for place in places:
         if place.is_dir():
             return place
-    pytest.skip(f"no real files: neither NAPARI_DECONV_DATA nor {beside[1]} beside the checkout is a folder")
+    pytest.skip(f"no real files: neither NAPARI_DECONV_DATA nor {beside[2]} is a folder")
