@@ -1,4 +1,4 @@
-"""Tiles: pure shape arithmetic for restoring a volume in overlapping pieces that blend into a whole.
+r"""Tiles: pure shape arithmetic for restoring a volume in overlapping pieces that blend into a whole.
 
 Along one axis, a tile's core meets its neighbour's at a border; weights ramp across it and add to one; the halo beyond
 the ramp is computed and thrown away:
