@@ -1,0 +1,62 @@
+"""What the manifest names: the reader, the writer, the samples and the widgets, each a function that napari calls."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+__all__ = ["get_reader", "write_layers"]
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+
+def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerData]] | None:
+    """Return the reader of one or several files, each its own layers; None for a folder that is no OME-Zarr."""
+    paths = [path] if isinstance(path, (str, os.PathLike)) else path
+    foreign = [each for each in paths if Path(each).is_dir() and not str(each).rstrip("/\\").endswith(".zarr")]
+    return None if foreign else read_layers
+
+
+def read_layers(path: str | list[str]) -> list[LayerData]:
+    """Return the layers of one or several files."""
+    from ..files import read
+    from .layers import layers_of
+
+    paths = [path] if isinstance(path, (str, os.PathLike)) else path
+    made = []
+    for each in paths:
+        image = read(each)
+        made += layers_of(image, image.name or Path(each).name.split(".")[0])
+        _say_notices(image.notices)
+    return made
+
+
+def _say_notices(notices: tuple[str, ...]) -> None:
+    from napari.utils.notifications import show_info
+
+    for notice in notices:
+        show_info(notice)
+
+
+def write_layers(path: str, layers: list[LayerData]) -> list[str]:
+    """Write image layers into one file; several of one shape become its channels.
+
+    napari has asked about overwriting before.
+    """
+    from ..files import write
+    from .layers import image_of_layers
+
+    write(path, image_of_layers([_as_layer(*each) for each in layers]), overwrite=True)
+    return [path]
+
+
+def _as_layer(data: Any, told: dict[str, Any], kind: str) -> Any:
+    """Return what `image_of` reads of a layer, from the layer data that a writer is given."""
+    colormap = told["colormap"]
+    colours = colormap["colors"] if isinstance(colormap, dict) else getattr(colormap, "colors", [[1, 1, 1, 1]])
+    finest = data[0] if told.get("multiscale") else data
+    ndim = finest.ndim - bool(told["rgb"])
+    return SimpleNamespace(**{**told, "data": data, "ndim": ndim, "colormap": SimpleNamespace(colors=colours)})
