@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,14 @@ MANIFEST = Path(__file__).parents[2] / "src" / "napari_deconv" / "napari.yaml"
 
 
 @pytest.fixture(autouse=True)
-def plugins(npe2pm: Any, plugin_settings: None) -> Iterator[Any]:
+def plugins(npe2pm: Any, plugin_settings: None) -> Any:
     """Register this package's manifest and napari's builtins, for this test alone."""
     from npe2 import PluginManifest
 
     manifest = PluginManifest.from_file(MANIFEST)
     npe2pm.register(PluginManifest.from_distribution("napari"))
     npe2pm.register(manifest)
-    yield npe2pm
+    return npe2pm
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def layers_of(image: Image, name: str = "") -> list[tuple[Any, dict[str, Any], s
 def notes_of(image: Image, channel: int = 0) -> dict[str, Any]:
     """Return the metadata that a layer carries so that it can be restored, saved and explained: plain JSON-able values.
 
-    The last step's record lies open (``recipe``, ``digest``, ``versions``, ``device``, ``time``); ``history`` has them all.
+    The last step's record lies open (``recipe``, ``digest``, ``versions``, ``device``, ``time``); ``history`` has all.
     """
     history = plain(image.history)
     notes = {
@@ -133,10 +133,18 @@ def image_of(
     count = data.shape[axes.index("C")] if "C" in axes else 1
     origin = {axis: float(at) for axis, at in zip(axes, layer.translate, strict=False) if axis in known}
     return Image(
-        data, axes, voxel={**noted.get("voxel", {}), **known, **(voxel or {})}, optics=Optics(**told), time_step=time_step,
-        channels=(Channel(**{"name": layer.name, **channel}),) * count, history=tuple(noted.get("history", ())),
-        name=layer.name, origin=origin, notices=tuple(noted.get("notices", ())), metadata={"rgb": True} if layer.rgb else {},
-    )  # fmt: skip
+        data,
+        axes,
+        voxel={**noted.get("voxel", {}), **known, **(voxel or {})},
+        channels=(Channel(**{"name": layer.name, **channel}),) * count,
+        optics=Optics(**told),
+        history=tuple(noted.get("history", ())),
+        name=layer.name,
+        origin=origin,
+        time_step=time_step,
+        notices=tuple(noted.get("notices", ())),
+        metadata={"rgb": True} if layer.rgb else {},
+    )
 
 
 def image_of_layers(layers: Sequence[Any]) -> Image:
@@ -157,8 +165,8 @@ def image_of_layers(layers: Sequence[Any]) -> Image:
     for each in images:
         if each.shape != first.shape or each.axes != first.axes or "C" in each.axes:
             raise ValueError(
-                f"'{each.name}' ({each.axes} {each.shape}) and '{first.name}' ({first.axes} {first.shape}) cannot be channels "
-                "of one file: save them one by one"
+                f"'{each.name}' ({each.axes} {each.shape}) and '{first.name}' ({first.axes} {first.shape}) "
+                "cannot be channels of one file: save them one by one"
             )
     module: Any = lazy if any(each.is_lazy for each in images) else np
     data = module.stack([each.data for each in images], axis=first.axes.find("T") + 1)
@@ -184,9 +192,7 @@ def _sizes(layer: Any, axes: str) -> tuple[dict[str, float], float | None]:
     A scale that was set without a unit is taken as µm, as most readers mean it; a scale of 1 pixel is no size.
     """
     voxel, time_step = {}, None
-    for axis, scale, unit in zip(
-        (each for each in axes if each != "C" or not layer.rgb), layer.scale, layer.units, strict=False
-    ):
+    for axis, scale, unit in zip(axes, layer.scale, layer.units, strict=False):
         size = abs(float(scale))
         if axis in "ZYX" and (size != 1 or str(unit) != "pixel"):
             voxel[axis] = size * _factor(unit, "micrometer")
