@@ -77,9 +77,32 @@ class Method(Settings):
         return f"method {cls.model_fields['kind'].default}" if "kind" in cls.model_fields else "method"
 
     @property
+    def is_automatic(self) -> bool:
+        """Whether the number of iterations is still to be chosen from the image."""
+        return getattr(self, "iterations", None) == "auto"
+
+    @property
     def steps(self) -> int:
-        """How many estimates `iterate` yields (an upper bound when it may stop early)."""
-        return 1
+        """How many estimates `iterate` yields: the field ``iterations`` where there is one.
+
+        Raises
+        ------
+        ValueError
+            when they are still automatic: `restore` settles them first.
+        """
+        iterations = getattr(self, "iterations", 1)
+        if not isinstance(iterations, int):
+            raise ValueError("iterations are still 'auto': settle them first (methods.heldout), or give a number")
+        return iterations
+
+    @property
+    def trial_steps(self) -> int:
+        """The most iterations that ``auto`` tries."""
+        return 100
+
+    def settled(self, iterations: int) -> Any:
+        """Return a copy whose automatic choices are made."""
+        return self.replace(iterations=iterations)
 
     def iterate(self, problem: Problem) -> Iterator[Estimate]:
         """Yield one estimate a step; closing the generator cancels."""

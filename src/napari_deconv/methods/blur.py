@@ -43,7 +43,7 @@ class Blur:
     device : where the transforms run.
     dtype : torch.float32 or torch.float64.
 
-    What `forward` and `adjoint` return is a view of a buffer that the next call of the same operator overwrites.
+    What `forward` and `adjoint` return is a view of one buffer that the next call of either overwrites: copy what you keep.
     """
 
     def __init__(
@@ -61,9 +61,8 @@ class Blur:
         self.axes = tuple(axis for axis in range(3) if self.object_shape[axis] > 1) or (2,)
         self._sizes = [self.object_shape[axis] for axis in self.axes]
         self.otf = self._transform_psf(psf)
-        self._blurred = self.new_object()
+        self._filtered = self.new_object()
         self._framed = self.new_object()
-        self._correlated = self.new_object()
         self._spectrum = torch.empty_like(self.otf)
 
     def new_object(self, value: float = 0.0) -> Tensor:
@@ -74,14 +73,14 @@ class Blur:
 
     def forward(self, thing: Tensor) -> Tensor:
         """Return the blurred object inside the frame, (Z, Y, X) of the image."""
-        return self._filtered(thing, self.otf, self._blurred)[self.frame]
+        return self._filter(thing, self.otf)[self.frame]
 
     def adjoint(self, framed: Tensor) -> Tensor:
         """Return the correlation of the PSF with what the frame holds, on the object grid."""
         inside = self._framed[self.frame]
         if framed.data_ptr() != inside.data_ptr():
             inside.copy_(framed)
-        return self._filtered(self._framed, self._conjugate, self._correlated)
+        return self._filter(self._framed, self._conjugate)
 
     @property
     def in_frame(self) -> Tensor:
@@ -97,21 +96,24 @@ class Blur:
         """The adjoint of ones, in [0, 1]: the share of each voxel's light that the frame catches."""
         framed = self.new_object()
         framed[self.frame] = 1
-        return self._filtered(framed, self._conjugate, self.new_object()).clamp_(0, 1)
+        return self._filter(framed, self._conjugate, self.new_object()).clamp_(0, 1)
 
     @cached_property
     def inverse_sensitivity(self) -> Tensor:
         """1 / sensitivity, and 0 where the frame catches (almost) nothing."""
+        import torch
+
         caught = self.sensitivity
-        return (caught > SEEN).to(self.dtype) / caught.clamp(min=SEEN)
+        return torch.where(caught > SEEN, caught.reciprocal(), 0.0)
 
     @cached_property
     def _conjugate(self) -> Tensor:
         return self.otf.conj().resolve_conj()
 
-    def _filtered(self, thing: Tensor, transfer: Tensor, out: Tensor) -> Tensor:
+    def _filter(self, thing: Tensor, transfer: Tensor, out: Tensor | None = None) -> Tensor:
         import torch
 
+        out = self._filtered if out is None else out
         torch.fft.rfftn(thing, dim=self.axes, out=self._spectrum)
         self._spectrum.mul_(transfer)
         torch.fft.irfftn(self._spectrum, s=self._sizes, dim=self.axes, out=out)

@@ -1,0 +1,129 @@
+"""How many iterations: as many as predict photons best that the restoration has not seen.
+
+The image y with noise variance v is split into a part to restore and a part to predict, whose noises are uncorrelated:
+
+    train = y + sqrt((1 - p) / p * v) e        test = y - sqrt(p / (1 - p) * v) e        e ~ N(0, 1)
+
+Each estimate x of the train part is blurred and compared with the test part, mean of (test - blur(x) - background)^2 / v. The
+score falls while detail is restored and rises when noise is. It is averaged over several draws of e; the earliest
+iteration whose score cannot be told from the best (within half its standard error) is taken.
+
+References
+----------
+Oliveira, Lei & Tibshirani, "Unbiased risk estimation in the normal means problem via coupled bootstrap techniques",
+Electron. J. Stat. 18 (2024).
+Pang et al., "Recorrupted-to-recorrupted: unsupervised deep learning for image denoising", CVPR (2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..noise import Noise, estimate_noise
+from .base import Estimate, Method, Problem
+from .blur import Blur
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Choice", "Trial", "choose_iterations"]
+
+DRAWS = 3
+TRAIN_SHARE = 0.7
+SLACK = 0.5
+"""Standard errors by which a score must be beaten to count as beaten."""
+PATIENCE = 8
+"""Iterations without a better score after which, and after half as many again as the best, the trial ends."""
+GROUPS = 512
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One iteration of the trial: how far it is, at the most, and the held-out score."""
+
+    step: int
+    steps: int
+    score: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An automatic value, one plain sentence why, and the curve that it was read from."""
+
+    name: str
+    value: float
+    why: str
+    curve: tuple[float, ...] = ()
+
+
+def choose_iterations(method: Method, problem: Problem, psf: np.ndarray[Any, Any]) -> Generator[Trial, None, Choice]:
+    """Yield the trial's iterations and return the choice.
+
+    ``problem`` is posed on a part of the image that is rich in light; ``psf`` (Z, Y, X) is its blur's.
+    """
+    most = method.trial_steps
+    bounded: Method = method.settled(most)
+    noise = estimate_noise(problem.image.cpu().numpy())
+    variance = noise.variance(_smoothed(problem.image))
+    scores: list[np.ndarray[Any, Any]] = []
+    with ExitStack() as stack:
+        draws = [_Draw(bounded, problem, psf, variance, seed) for seed in range(DRAWS)]
+        for draw in draws:
+            stack.enter_context(closing(draw.estimates))
+        for estimates in zip(*(draw.estimates for draw in draws), strict=False):
+            groups = [draw.score(problem, each) for draw, each in zip(draws, estimates, strict=True)]
+            scores.append(np.mean(groups, axis=0))
+            yield Trial(len(scores), most, float(scores[-1].mean()))
+            best = int(np.argmin([each.mean() for each in scores])) + 1
+            if len(scores) > max(best + PATIENCE, 1.5 * best):
+                break
+    return _earliest(np.array(scores), most, noise)
+
+
+class _Draw:
+    """One split of the image: the restoration of its train part, and its test part."""
+
+    def __init__(self, method: Method, problem: Problem, psf: np.ndarray[Any, Any], variance: Tensor, seed: int) -> None:
+        import torch
+
+        generator = torch.Generator().manual_seed(seed)
+        noise = torch.randn(problem.image.shape, generator=generator).to(problem.image) * variance.sqrt()
+        odds = (1 - TRAIN_SHARE) / TRAIN_SHARE
+        train = (problem.image + odds**0.5 * noise).clamp_(min=0)
+        self._test = problem.image - odds**-0.5 * noise
+        self._weight = 1 / variance
+        blur = Blur(psf, problem.blur.image_shape, problem.blur.device, problem.blur.dtype)
+        self.estimates: Any = method.iterate(replace(problem, image=train, blur=blur))
+
+    def score(self, problem: Problem, estimate: Estimate) -> np.ndarray[Any, Any]:
+        """Return the weighted squared error of the prediction, averaged over groups of neighbouring pixels."""
+        predicted = problem.blur.forward(estimate.object) + problem.background
+        error = (self._test - predicted).square_().mul_(self._weight).ravel()
+        return np.array([float(part.mean()) for part in error.tensor_split(min(GROUPS, len(error)))])
+
+
+def _smoothed(image: Tensor) -> Tensor:
+    """Return the image (Z, Y, X) averaged over 5 × 5 neighbours in its planes, as a guess of the expected counts."""
+    import torch
+
+    padded = torch.nn.functional.pad(image[:, None], (2, 2, 2, 2), mode="replicate")
+    return torch.nn.functional.avg_pool2d(padded, 5, stride=1)[:, 0]
+
+
+def _earliest(scores: np.ndarray[Any, Any], most: int, noise: Noise) -> Choice:
+    """Return the earliest iteration whose score (steps, groups) cannot be told from the best."""
+    curve = scores.mean(axis=1)
+    best = int(curve.argmin())
+    difference = scores - scores[best]
+    error = difference.std(axis=1) / np.sqrt(scores.shape[1])
+    chosen = int(np.argmax(difference.mean(axis=1) <= SLACK * error + 1e-12)) + 1
+    why = f"photons held back from the restoration are predicted best after {chosen} iterations; more would fit noise"
+    if best + 1 == most:
+        why = f"held-back photons are still predicted better after {most} iterations, the most that are tried"
+    return Choice("iterations", chosen, f"{why} ({noise.sentence})", tuple(round(float(each), 6) for each in curve))
+
