@@ -7,11 +7,17 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .noise import estimate_noise
+
 __all__ = ["VolumeFigures", "estimate_background", "measure_volume"]
 
 MEND = "replace them, for example by their neighbours' median"
 MOST = 2**24
 """Voxels that a measurement looks at; a larger volume is sampled evenly."""
+FEW = 0.02
+"""Share of darkest blocks that are not trusted one by one (and at least eight)."""
+HALF = 0.317
+"""Share of a normal distribution's lower half that lies more than a standard deviation below its centre."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +58,23 @@ def measure_volume(volume: Any, background: float | Literal["auto"]) -> VolumeFi
 def estimate_background(volume: np.ndarray[Any, Any]) -> float:
     """Return the counts of the darkest neighbourhoods of a volume (Z, Y, X).
 
-    The volume is averaged over small blocks, so that noise averages out, and the darkest hundredth of the blocks is
-    taken: the mean of a block can only be too high by light, hardly too low by noise. A constant image has none.
+    The volume is averaged over small blocks. Whatever share of them is plain background, its lower half is the lower
+    half of a normal distribution whose width follows from the noise, F(b - s) / F(b) = 0.317 at its centre b; light only
+    adds blocks above. The lowest b that reaches this ratio is taken: where the noise is small or nothing is plain
+    background, that is the darkest block. A constant image has no background.
     """
     if np.ptp(volume) == 0:
         return 0.0
     size = [min(length, 2 if axis == 0 else 4) for axis, length in enumerate(volume.shape)]
     whole = volume[tuple(slice(0, length - length % step) for length, step in zip(volume.shape, size, strict=True))]
     shape = [part for length, step in zip(whole.shape, size, strict=True) for part in (length // step, step)]
-    blocks = whole.reshape(shape).mean(axis=(1, 3, 5), dtype=np.float64)
-    return float(np.quantile(blocks, 0.01))
+    blocks = np.sort(whole.reshape(shape).mean(axis=(1, 3, 5), dtype=np.float64), axis=None)
+    few = min(len(blocks) - 1, max(8, int(FEW * len(blocks))))
+    darkest = float(blocks[few])
+    width = float(estimate_noise(volume).variance(darkest) / np.prod(size)) ** 0.5
+    below = np.searchsorted(blocks, blocks - width) / np.arange(1, len(blocks) + 1)
+    enough = np.flatnonzero((below >= HALF) & (np.arange(len(blocks)) >= few))
+    return float(blocks[enough[0]]) if len(enough) else darkest
 
 
 def _sampled(volume: Any) -> np.ndarray[Any, Any]:

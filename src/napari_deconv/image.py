@@ -184,7 +184,9 @@ class Image:
 
 def _check_axes(axes: str, data: Any) -> None:
     if len(axes) != data.ndim:
-        raise ValueError(f"axes '{axes}' name {len(axes)} dimensions but the array has {data.ndim}: give axes of {AXES}")
+        raise ValueError(
+            f"axes '{axes}' name {len(axes)} dimensions but the array has {data.ndim}: give axes of {AXES}"
+        )
     if len(set(axes)) != len(axes) or set(axes) - set(AXES):
         raise ValueError(f"axes '{axes}' must be different letters out of {AXES}")
     if not {"Y", "X"} <= set(axes):
@@ -200,7 +202,7 @@ def _per_axis(given: Any, axes: str, noun: str, *, positive: bool) -> Mapping[st
     if given is None:
         given = {}
     if not isinstance(given, Mapping):
-        values: Sequence[float] = [given] * len(spatial) if np.isscalar(given) else list(given)
+        values: Sequence[float] = [float(np.asarray(given))] * len(spatial) if np.isscalar(given) else list(given)
         if len(values) == 3 and len(spatial) == 2:
             values = values[1:]
         if len(values) != len(spatial):
@@ -212,7 +214,9 @@ def _per_axis(given: Any, axes: str, noun: str, *, positive: bool) -> Mapping[st
     known = {axis: float(given[axis]) for axis in SPATIAL if given.get(axis) is not None}
     for axis, value in known.items():
         if not math.isfinite(value) or (positive and value <= 0):
-            raise ValueError(f"{noun} {axis} is {value:g} µm: it must be {'a positive' if positive else 'a finite'} number")
+            raise ValueError(
+                f"{noun} {axis} is {value:g} µm: it must be {'a positive' if positive else 'a finite'} number"
+            )
     return known
 
 

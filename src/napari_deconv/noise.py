@@ -62,7 +62,9 @@ def estimate_noise(volume: np.ndarray[Any, Any]) -> Noise:
     return _line(means, variances, smallest)
 
 
-def _binned(local: np.ndarray[Any, Any], rough: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def _binned(
+    local: np.ndarray[Any, Any], rough: np.ndarray[Any, Any]
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Return the mean and the robust variance of equally filled bins of brightness."""
     order = np.argsort(local, kind="stable")
     parts = np.array_split(order, min(BINS, max(1, len(order) // 64)))

@@ -51,7 +51,9 @@ class Recipe(Settings):
     version: Literal[1] = 1
     psf: AnyPsf = None
     background: Literal["auto"] | float = field(
-        "auto", title="Background", unit="counts",
+        "auto",
+        title="Background",
+        unit="counts",
         description="Counts that are not from the object (camera offset, stray light); auto estimates them.",
     )
     method: AnyMethod = field({"kind": "richardson-lucy"}, title="Method")

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import time as clock
-from collections.abc import Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass, field as attribute
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import asdict, dataclass, field as attribute, replace
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .background import MEND, VolumeFigures, measure_volume
+from .background import VolumeFigures, measure_volume
 from .image import Image, Region
-from .methods.base import Estimate, Problem
+from .methods.base import Estimate, Method
 from .methods.blur import Blur
-from .psf.base import Grid, PsfModel, check_psf
+from .methods.heldout import Choice, choose_iterations
+from .posing import compute_psf, fit_to_image, pose_problem, resolve_psf, trial_box
 from .recipe import Recipe
 from .running.device import choose_device, is_out_of_memory, plan_budget, release
 from .running.tiles import Tile, plan_tiles
@@ -37,6 +36,7 @@ class Progress:
     block : which piece (channel × time × tile), from 1.
     seconds : since the start; seconds_left : expected, None at first.
     figures : the method's own figures of this step.
+    stage : ``restoring``, or ``choosing iterations`` while the automatic choice is made on a part of the image.
     """
 
     fraction: float
@@ -46,6 +46,7 @@ class Progress:
     seconds: float
     figures: Mapping[str, float]
     make: Any = attribute(repr=False)
+    stage: str = "restoring"
 
     @property
     def estimate(self) -> Image:
@@ -95,63 +96,21 @@ def restored(
     return last.estimate
 
 
-def resolve_psf(image: Image, recipe: Recipe, channel: int = 0) -> PsfModel:
-    """Return the recipe's PSF model with its empty optical fields filled from the image.
-
-    Raises
-    ------
-    ValueError
-        when the recipe names no PSF and the image's metadata does not tell its optics.
-    """
-    from . import psf
-
-    model = recipe.psf
-    if model is None:
-        optics, told = image.optics, image.channels[channel]
-        missing = [name for name in ("numerical_aperture", "immersion_index") if getattr(optics, name) is None]
-        missing += ["emission"] * (told.emission is None) + ["voxel"] * (image.spacing[1] is None)
-        if missing:
-            raise ValueError(
-                f"the image's metadata lacks {', '.join(missing)}: give a PSF file or model (--psf), or those values"
-            )
-        model = psf.family.parse("gibson-lanni")
-    resolved: PsfModel = model.resolved(image, channel)
-    return resolved
-
-
-def compute_psf(image: Image, recipe: Recipe, channel: int = 0) -> np.ndarray[Any, Any]:
-    """Return the PSF (Z, Y, X) of one channel: unit sum, centred at ``shape // 2``; a flat image takes the focal plane."""
-    computed = _computed(resolve_psf(image, recipe, channel), Grid.of(image))
-    return fit_to_image(computed, image.spatial_shape)
-
-
-def fit_to_image(psf: np.ndarray[Any, Any], shape: tuple[int, int, int]) -> np.ndarray[Any, Any]:
-    """Return the part of a PSF that can matter to an image: at most 2 n - 1 on each axis, the focal plane for a flat one."""
-    box = []
-    for size, length in zip(psf.shape, shape, strict=True):
-        reach = length - 1
-        box.append(slice(max(0, size // 2 - reach), size // 2 + reach + 1))
-    cut = psf[tuple(box)]
-    return psf if cut.shape == psf.shape else check_psf(cut)
-
-
-@lru_cache(maxsize=8)
-def _computed(model: PsfModel, grid: Grid) -> np.ndarray[Any, Any]:
-    psf = model.compute(grid)
-    psf.flags.writeable = False
-    return psf
-
-
 @dataclass(frozen=True)
 class _Volume:
-    """One channel and time point: where its pixels come from and go to, its figures and its PSF."""
+    """One channel and time point: where its pixels come from and go to, its figures, and its share of the job."""
 
     time: int
     channel: int
     pixels: Any
     figures: VolumeFigures
-    psf: np.ndarray[Any, Any]
     target: np.ndarray[Any, Any]
+    begin: float
+    end: float
+
+    def fraction(self, share: float) -> float:
+        """Return the job's fraction when this share of the volume is done."""
+        return self.begin + (self.end - self.begin) * share
 
 
 class _Job:
@@ -159,13 +118,14 @@ class _Job:
 
     def __init__(self, image: Image, recipe: Recipe, device: Any, memory: str | int) -> None:
         self.image, self.recipe, self.device = image, recipe, device
-        self.method = recipe.method
         self.budget = plan_budget(memory, device)
         self.started = clock.perf_counter()
         channels, times = image.sizes.get("C", 1), image.sizes.get("T", 1)
         self.places = [(time, channel) for time in range(times) for channel in range(channels)]
         self.models = [resolve_psf(image, recipe, channel) for channel in range(channels)]
-        self.psfs = [fit_to_image(_computed(model, Grid.of(image)), image.spatial_shape) for model in self.models]
+        self.psfs = [compute_psf(image, recipe, channel) for channel in range(channels)]
+        self.methods: dict[int, Method] = {}
+        self.choices: list[Choice] = []
         self.figures: list[VolumeFigures] = []
         self.tiles = 0
         self.iterations = 0
@@ -177,11 +137,40 @@ class _Job:
             pixels = self.image.block(time, channel)
             figures = measure_volume(pixels, self.recipe.background)
             self.figures.append(figures)
-            volume = _Volume(time, channel, pixels, figures, self.psfs[channel], whole.block(time, channel))
-            yield from self._restore_volume(volume, number)
+            ends = number / len(self.places), (number + 1) / len(self.places)
+            volume = _Volume(time, channel, pixels, figures, whole.block(time, channel), *ends)
+            settled = yield from self._settle(volume)
+            yield from self._restore_volume(settled)
         yield self._finished(whole.data)
 
-    def _restore_volume(self, volume: _Volume, number: int) -> Iterator[Progress]:
+    def _settle(self, volume: _Volume) -> Generator[Progress, None, _Volume]:
+        """Make the automatic choices of a channel at its first time point; return the volume that is left to do."""
+        method = self.recipe.method
+        if volume.channel in self.methods or not method.is_automatic:
+            self.methods.setdefault(volume.channel, method)
+            return volume
+        box = trial_box(volume.pixels, self.psfs[volume.channel].shape, volume.figures.background)
+        part = volume.pixels[box]
+        psf = fit_to_image(self.psfs[volume.channel], part.shape)
+        problem = pose_problem(part, volume.figures, Blur(psf, part.shape, self.device), self.image)
+        end = volume.fraction(0.5 * part.size / volume.pixels.size)
+        trial = choose_iterations(method, problem, psf)
+        while True:
+            try:
+                tried = next(trial)
+            except StopIteration as finished:
+                choice: Choice = finished.value
+                break
+            fraction = volume.begin + (end - volume.begin) * tried.step / tried.steps
+            yield Progress(
+                fraction, tried.step, tried.steps, self.tiles + 1, self._seconds(), {"held_out": tried.score},
+                lambda: self._block_image(part, box, volume), stage="choosing iterations",
+            )  # fmt: skip
+        self.choices.append(choice)
+        self.methods[volume.channel] = method.settled(int(choice.value))
+        return replace(volume, begin=end)
+
+    def _restore_volume(self, volume: _Volume) -> Iterator[Progress]:
         pending = self._plan(volume)
         done = 0
         while pending:
@@ -190,7 +179,7 @@ class _Job:
             try:
                 for estimate, blur in self._estimates(volume, tile):
                     share = (done + estimate.step / estimate.steps) / whole
-                    yield self._progress(estimate, blur, tile, volume, (number + share) / len(self.places))
+                    yield self._progress(estimate, blur, tile, volume, volume.fraction(share))
                 blend(volume.target, tile, blur.crop(estimate.object))
             except (RuntimeError, MemoryError) as error:
                 pending = self._halved(tile, error) + pending
@@ -199,18 +188,26 @@ class _Job:
             self.tiles += 1
             self.iterations = estimate.step
 
+    def _seconds(self) -> float:
+        return clock.perf_counter() - self.started
+
     def _plan(self, volume: _Volume) -> list[Tile]:
         shape = self.image.spatial_shape
-        halo = tuple(0 if size == 1 else psf // 2 + 1 for size, psf in zip(shape, volume.psf.shape, strict=True))
-        padding = tuple(size - 1 for size in volume.psf.shape)
-        return plan_tiles(shape, halo, padding, self.budget / (4 * self.method.volumes))  # type: ignore[arg-type]
+        halo = tuple(
+            0 if size == 1 else psf // 2 + 1 for size, psf in zip(shape, self.psfs[volume.channel].shape, strict=True)
+        )
+        padding = tuple(size - 1 for size in self.psfs[volume.channel].shape)
+        return plan_tiles(shape, halo, padding, self.budget / (4 * self.recipe.method.volumes))  # type: ignore[arg-type]
 
     def _estimates(self, volume: _Volume, tile: Tile) -> Iterator[tuple[Estimate, Blur]]:
-        blur = Blur(volume.psf, tile.outer_shape, self.device)
+        blur = Blur(self.psfs[volume.channel], tile.outer_shape, self.device)
         problem = pose_problem(volume.pixels[tile.outer], volume.figures, blur, self.image)
-        with closing(self.method.iterate(problem)) as estimates:
+        estimates = self.methods[volume.channel].iterate(problem)
+        try:
             for estimate in estimates:
                 yield estimate, blur
+        finally:
+            estimates.close()
 
     def _halved(self, tile: Tile, error: BaseException) -> list[Tile]:
         """Return the halves of a tile that did not fit the memory; any other error goes on its way."""
@@ -223,21 +220,21 @@ class _Job:
     def _progress(self, estimate: Estimate, blur: Blur, tile: Tile, volume: _Volume, fraction: float) -> Progress:
         def make() -> Image:
             pixels = to_numpy(blur.crop(estimate.object))
-            return self._block_image(pixels, tile, volume)
+            return self._block_image(pixels, tile.outer, volume)
 
         return Progress(
-            fraction, estimate.step, estimate.steps, self.tiles + 1, clock.perf_counter() - self.started, estimate.figures, make
+            fraction, estimate.step, estimate.steps, self.tiles + 1, self._seconds(), estimate.figures, make
         )
 
-    def _block_image(self, pixels: np.ndarray[Any, Any], tile: Tile, volume: _Volume) -> Image:
-        z, y, x = tile.outer
+    def _block_image(self, pixels: Any, box: tuple[slice, slice, slice], volume: _Volume) -> Image:
+        z, y, x = box
         bounds = {"Z": (z.start, z.stop), "Y": (y.start, y.stop), "X": (x.start, x.stop)}
         bounds |= {"T": (volume.time, volume.time + 1), "C": (volume.channel, volume.channel + 1)}
         block = self.image.crop(Region({axis: each for axis, each in bounds.items() if axis in self.image.axes}))
         return block.replace(data=pixels.reshape(block.shape))
 
     def _finished(self, result: np.ndarray[Any, Any]) -> Progress:
-        seconds = clock.perf_counter() - self.started
+        seconds = self._seconds()
         image = self.image.replace(data=result, history=(*self.image.history, self._record(seconds)))
         return Progress(1.0, self.iterations, self.iterations, self.tiles, seconds, {}, lambda: image)
 
@@ -248,43 +245,18 @@ class _Job:
             "versions": versions(),
             "recipe": self.recipe.dump(),
             "digest": self.recipe.digest,
-            "method": self.method.title,
+            "method": self.recipe.method.title,
             "psf": [model.model_dump(mode="json", exclude_none=True) for model in self.models],
             "psf_sha256": [hashlib.sha256(psf.tobytes()).hexdigest() for psf in self.psfs],
             "background": [round(each.background, 6) for each in self.figures],
             "notices": [notice for model in self.models for notice in model.notices()],
+            "choices": [asdict(choice) for choice in self.choices],
             "iterations": self.iterations,
             "tiles": self.tiles,
             "device": str(self.device),
             "seconds": round(seconds, 3),
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-
-
-def pose_problem(pixels: Any, figures: VolumeFigures, blur: Blur, image: Image) -> Problem:
-    """Return the problem of one block: pixels (Z, Y, X) as counts that are never negative.
-
-    Raises
-    ------
-    ValueError
-        when a pixel is NaN or infinite.
-    """
-    import torch
-
-    block = np.array(pixels, dtype=np.float32)
-    if not np.isfinite(block).all():
-        raise ValueError(f"the image has {int((~np.isfinite(block)).sum())} pixels that are NaN or infinite: {MEND}")
-    block += figures.lift
-    np.clip(block, 0, None, out=block)
-    z, y, x = (pitch or 1.0 for pitch in image.spacing)
-    return Problem(
-        image=torch.from_numpy(block).to(blur.device, blur.dtype),
-        background=figures.background + figures.lift,
-        blur=blur,
-        scale=figures.scale,
-        level=figures.level,
-        voxel=(z, y, x),
-    )
 
 
 def blend(target: np.ndarray[Any, Any], tile: Tile, restored_block: Tensor) -> None:

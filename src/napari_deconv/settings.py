@@ -28,7 +28,8 @@ def field(default: Any = ..., *, unit: str = "", slider: str = "", **described: 
 
     ``unit`` is shown beside the value; ``slider`` is ``"linear"``, ``"log"`` or empty (a plain box) over the soft
     range ``(shown_min, shown_max)``; ``advanced`` folds it away. ``title``, ``description``, ``ge``, ``gt``, ``le``, ``lt`` are
-    pydantic's own. A field of a number or the word ``auto`` has its bounds at the number: ``Annotated[float, Field(gt=0)] | Literal["auto"]``.
+    pydantic's own. A field of a number or the word ``auto`` has its bounds at the number:
+    ``Annotated[float, Field(gt=0)] | Literal["auto"]``.
     """
     from pydantic import Field
 
@@ -98,7 +99,12 @@ def _described(name: str, info: Any) -> Described:
     types, choices, rules = _taken_apart(info.annotation, list(info.metadata))
     bounds: dict[str, Any] = {}
     for rule in rules:
-        for word, bound, opened in (("ge", "low", False), ("gt", "low", True), ("le", "high", False), ("lt", "high", True)):
+        for word, bound, opened in (
+            ("ge", "low", False),
+            ("gt", "low", True),
+            ("le", "high", False),
+            ("lt", "high", True),
+        ):
             if getattr(rule, word, None) is not None:
                 bounds |= {bound: getattr(rule, word), f"{bound}_open": opened}
     kinds = [each for each in (bool, int, float, str, tuple) if each in types]
@@ -214,6 +220,10 @@ def explain_invalid(error: ValidationError) -> str:
         where = ".".join(str(part) for part in each["loc"])
         message = each["msg"].removeprefix("Value error, ")
         given = each.get("input")
-        told = f" (given {given!r})" if isinstance(given, (str, int, float, bool)) and each["type"] != "value_error" else ""
+        told = (
+            f" (given {given!r})"
+            if isinstance(given, (str, int, float, bool)) and each["type"] != "value_error"
+            else ""
+        )
         parts.append(f"{where + ': ' if where else ''}{message[:1].lower() + message[1:]}{told}")
     return "; ".join(dict.fromkeys(parts))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field as attribute
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -104,7 +104,7 @@ class Method(Settings):
         """Return a copy whose automatic choices are made."""
         return self.replace(iterations=iterations)
 
-    def iterate(self, problem: Problem) -> Iterator[Estimate]:
+    def iterate(self, problem: Problem) -> Generator[Estimate]:
         """Yield one estimate a step; closing the generator cancels."""
         raise NotImplementedError
 

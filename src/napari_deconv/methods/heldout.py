@@ -88,7 +88,9 @@ def choose_iterations(method: Method, problem: Problem, psf: np.ndarray[Any, Any
 class _Draw:
     """One split of the image: the restoration of its train part, and its test part."""
 
-    def __init__(self, method: Method, problem: Problem, psf: np.ndarray[Any, Any], variance: Tensor, seed: int) -> None:
+    def __init__(
+        self, method: Method, problem: Problem, psf: np.ndarray[Any, Any], variance: Tensor, seed: int
+    ) -> None:
         import torch
 
         generator = torch.Generator().manual_seed(seed)
@@ -104,7 +106,9 @@ class _Draw:
         """Return the weighted squared error of the prediction, averaged over groups of neighbouring pixels."""
         predicted = problem.blur.forward(estimate.object) + problem.background
         error = (self._test - predicted).square_().mul_(self._weight).ravel()
-        return np.array([float(part.mean()) for part in error.tensor_split(min(GROUPS, len(error)))])
+        groups = min(GROUPS, len(error))
+        means: np.ndarray[Any, Any] = error[: len(error) // groups * groups].view(groups, -1).mean(dim=1).cpu().numpy()
+        return means
 
 
 def _smoothed(image: Tensor) -> Tensor:
@@ -126,4 +130,3 @@ def _earliest(scores: np.ndarray[Any, Any], most: int, noise: Noise) -> Choice:
     if best + 1 == most:
         why = f"held-back photons are still predicted better after {most} iterations, the most that are tried"
     return Choice("iterations", chosen, f"{why} ({noise.sentence})", tuple(round(float(each), 6) for each in curve))
-

@@ -15,7 +15,7 @@ van Kempen et al., "A quantitative comparison of image restoration methods for c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -39,14 +39,16 @@ class Adjoint(Method):
     """Correlation with the PSF: the matched filter, a baseline that teaches."""
 
     title: ClassVar[str] = "Adjoint (matched filter)"
-    summary: ClassVar[str] = "Correlates with the PSF: less noise, but blurs a second time. For teaching, not for measuring."
+    summary: ClassVar[str] = (
+        "Correlates with the PSF: less noise, but blurs a second time. For teaching, not for measuring."
+    )
     reference: ClassVar[str] = "Turin, IRE Trans. Inf. Theory 6 (1960) 311-329"
     order: ClassVar[int] = 90
     teaching: ClassVar[bool] = True
 
     kind: Literal["adjoint"] = "adjoint"
 
-    def iterate(self, problem: Problem) -> Iterator[Estimate]:
+    def iterate(self, problem: Problem) -> Generator[Estimate]:
         """Yield the one estimate."""
         blur = problem.blur
         light = (problem.image - problem.background).clamp_(min=0)
@@ -64,11 +66,15 @@ class Wiener(Method):
 
     kind: Literal["wiener"] = "wiener"
     noise: Weight = field(
-        "auto", title="Noise to signal", slider="log", shown_min=1e-6, shown_max=1,
+        "auto",
+        title="Noise to signal",
+        slider="log",
+        shown_min=1e-6,
+        shown_max=1,
         description="Noise-to-signal power ratio: larger is smoother. Auto takes it from the image by cross-validation.",
     )
 
-    def iterate(self, problem: Problem) -> Iterator[Estimate]:
+    def iterate(self, problem: Problem) -> Generator[Estimate]:
         """Yield the one estimate."""
         yield Estimate(_regularised_inverse(problem, self.noise, order=0), 1, 1)
 
@@ -84,14 +90,18 @@ class Tikhonov(Method):
 
     kind: Literal["tikhonov"] = "tikhonov"
     weight: Weight = field(
-        "auto", title="Weight", slider="log", shown_min=1e-6, shown_max=1,
+        "auto",
+        title="Weight",
+        slider="log",
+        shown_min=1e-6,
+        shown_max=1,
         description="Weight of the penalty: larger is smoother. Auto takes it from the image by cross-validation.",
     )
     penalty: Literal["size", "gradient", "laplacian"] = field(
         "gradient", title="Penalty", description="What is held small: the values, their slope, or their curvature."
     )
 
-    def iterate(self, problem: Problem) -> Iterator[Estimate]:
+    def iterate(self, problem: Problem) -> Generator[Estimate]:
         """Yield the one estimate."""
         order = ("size", "gradient", "laplacian").index(self.penalty)
         yield Estimate(_regularised_inverse(problem, self.weight, order), 1, 1)
@@ -108,7 +118,8 @@ def _regularised_inverse(problem: Problem, weight: Weight, order: int) -> Tensor
     if weight == "auto":
         weight = _cross_validated(spectrum.abs().square(), gain, rough)
     spectrum.mul_(blur.otf.conj()).div_(gain + weight * rough)
-    return torch.fft.irfftn(spectrum, s=[blur.object_shape[axis] for axis in blur.axes], dim=blur.axes)
+    inverse: torch.Tensor = torch.fft.irfftn(spectrum, s=[blur.object_shape[axis] for axis in blur.axes], dim=blur.axes)
+    return inverse
 
 
 def _roughness(problem: Problem, order: int) -> Tensor:

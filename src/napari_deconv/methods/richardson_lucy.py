@@ -22,7 +22,7 @@ O'Donoghue & Candes, "Adaptive restart for accelerated gradient schemes", Found.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ..settings import field
@@ -69,7 +69,7 @@ class RichardsonLucy(Method):
         """The most iterations that ``auto`` tries."""
         return 300 if self.acceleration == "none" else 80
 
-    def iterate(self, problem: Problem) -> Iterator[Estimate]:
+    def iterate(self, problem: Problem) -> Generator[Estimate]:
         """Yield the estimate after each iteration."""
         steps = self.steps
         estimate = start(problem)
@@ -86,7 +86,7 @@ class RichardsonLucy(Method):
         return chosen
 
     def _momentum(self) -> BiggsAndrews | HeavyBall | None:
-        makers = {"biggs-andrews": BiggsAndrews, "heavy-ball": HeavyBall}
+        makers: dict[str, type[BiggsAndrews | HeavyBall]] = {"biggs-andrews": BiggsAndrews, "heavy-ball": HeavyBall}
         return makers[self.acceleration]() if self.acceleration in makers else None
 
 

@@ -36,20 +36,41 @@ class Gaussian(PsfModel):
 
     kind: Literal["gaussian"] = "gaussian"
     sigma: float | tuple[float, float, float] | None = field(
-        None, title="Sigma", unit="µm",
+        None,
+        title="Sigma",
+        unit="µm",
         description="Standard deviation, one number or (z, y, x); left out, it is computed from the optics.",
     )
     numerical_aperture: float | None = field(
-        None, title="Numerical aperture", description="The objective's NA.", gt=0, le=1.7, slider="linear",
-        shown_min=0.1, shown_max=1.5,
+        None,
+        title="Numerical aperture",
+        description="The objective's NA.",
+        gt=0,
+        le=1.7,
+        slider="linear",
+        shown_min=0.1,
+        shown_max=1.5,
     )
     emission: float | None = field(
-        None, title="Emission", description="Emission wavelength.", unit="µm", gt=0.2, le=2, slider="linear",
-        shown_min=0.4, shown_max=0.8,
+        None,
+        title="Emission",
+        description="Emission wavelength.",
+        unit="µm",
+        gt=0.2,
+        le=2,
+        slider="linear",
+        shown_min=0.4,
+        shown_max=0.8,
     )
     immersion_index: float | None = field(
-        None, title="Immersion index", description="Refractive index of the immersion medium: air 1.0, water 1.33, oil 1.515.",
-        ge=1, le=2.5, slider="linear", shown_min=1.0, shown_max=1.56,
+        None,
+        title="Immersion index",
+        description="Refractive index of the immersion medium: air 1.0, water 1.33, oil 1.515.",
+        ge=1,
+        le=2.5,
+        slider="linear",
+        shown_min=1.0,
+        shown_max=1.56,
     )
 
     def compute(self, grid: Grid) -> np.ndarray[Any, Any]:
@@ -80,11 +101,11 @@ class Gaussian(PsfModel):
         return self._fitted()
 
     def _fitted(self) -> tuple[float, float, float]:
-        missing = [name for name in ("numerical_aperture", "emission", "immersion_index") if getattr(self, name) is None]
-        if missing:
-            raise ValueError(f"a gaussian psf needs sigma, or also {' and '.join(missing)}: set psf.{missing[0]}")
         aperture, emission, index = self.numerical_aperture, self.emission, self.immersion_index
-        assert aperture and emission and index
+        if aperture is None or emission is None or index is None:
+            needed = ("numerical_aperture", "emission", "immersion_index")
+            missing = [name for name in needed if getattr(self, name) is None]
+            raise ValueError(f"a gaussian psf needs sigma, or also {' and '.join(missing)}: set psf.{missing[0]}")
         if aperture >= index:
             raise ValueError(
                 f"NA {aperture:g} cannot reach the immersion index {index:g}: set psf.immersion_index (oil 1.515) or the NA"
@@ -92,8 +113,11 @@ class Gaussian(PsfModel):
         c = math.cos(math.asin(aperture / index))
         k = 2 * math.pi * index / emission
         lateral = 1 / k / math.sqrt((4 - 7 * c**1.5 + 3 * c**3.5) / (7 * (1 - c**1.5)))
-        axial = 5 * math.sqrt(7) * (1 - c**1.5) / (
-            math.sqrt(6) * k * math.sqrt(4 * c**5 - 25 * c**3.5 + 42 * c**2.5 - 25 * c**1.5 + 4)
+        axial = (
+            5
+            * math.sqrt(7)
+            * (1 - c**1.5)
+            / (math.sqrt(6) * k * math.sqrt(4 * c**5 - 25 * c**3.5 + 42 * c**2.5 - 25 * c**1.5 + 4))
         )
         return axial, lateral, lateral
 
@@ -103,5 +127,6 @@ def _integrated(sigma: float) -> np.ndarray[Any, Any]:
     radius = max(1, math.ceil(4 * sigma))
     edges = np.arange(-radius, radius + 2) - 0.5
     if sigma < 1e-6:
-        return (np.arange(-radius, radius + 1) == 0).astype(float)
-    return np.diff(0.5 * (1 + erf(edges / (sigma * math.sqrt(2)))))
+        return np.asarray(np.arange(-radius, radius + 1) == 0, dtype=float)
+    shares: np.ndarray[Any, Any] = np.diff(0.5 * (1 + erf(edges / (sigma * math.sqrt(2)))))
+    return shares

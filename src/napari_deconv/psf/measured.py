@@ -31,24 +31,38 @@ class Measured(PsfModel):
     kind: Literal["measured"] = "measured"
     path: str = field(title="File", description="A TIFF or OME-Zarr file that holds the PSF.")
     offset: Literal["auto"] | float = field(
-        "auto", title="Offset", unit="counts", advanced=True,
+        "auto",
+        title="Offset",
+        unit="counts",
+        advanced=True,
         description="Camera offset to remove; auto takes it from the darkest corner.",
     )
     centre: Literal["auto", "middle", "peak", "centroid"] = field(
-        "auto", title="Centre", advanced=True,
+        "auto",
+        title="Centre",
+        advanced=True,
         description="Where the light comes from: the middle pixel (of the two middles of an even axis auto takes the one "
         "nearer the peak), the peak to sub-pixel, or the centre of mass.",
     )
     voxel: tuple[float, float, float] | None = field(
-        None, title="Voxel", unit="µm", advanced=True,
+        None,
+        title="Voxel",
+        unit="µm",
+        advanced=True,
         description="(z, y, x) voxel of the PSF, where the file does not say or is wrong.",
     )
     keep: float = field(
-        0.999, title="Light kept", gt=0.5, le=1, advanced=True,
+        0.999,
+        title="Light kept",
+        gt=0.5,
+        le=1,
+        advanced=True,
         description="The PSF is cropped to the smallest centred box that holds this share of its light on each axis.",
     )
     channel: int = field(0, ge=0, title="Channel", advanced=True, description="Which channel of the file, from 0.")
-    sha256: str | None = field(None, title="Checksum", advanced=True, description="Of the file's content; filled in by a run.")
+    sha256: str | None = field(
+        None, title="Checksum", advanced=True, description="Of the file's content; filled in by a run."
+    )
 
     @classmethod
     def of(cls, source: Any, **fields: Any) -> Measured:
@@ -78,16 +92,23 @@ class Measured(PsfModel):
         """
         found = hashlib.sha256(self._file().read_bytes()).hexdigest()[:16] if self._file().is_file() else None
         if self.sha256 and found and self.sha256 != found:
-            raise ValueError(f"the PSF file {self.path} is not the one recorded ({found} instead of {self.sha256}): restore it, or clear psf.sha256")
+            raise ValueError(
+                f"the PSF file {self.path} is not the one recorded ({found} instead of {self.sha256}): "
+                "restore it, or clear psf.sha256"
+            )
         channels = self._read().sizes.get("C", 1)
-        matching: Measured = self.replace(sha256=found, channel=channel if 1 < channels == len(image.channels) else self.channel)
+        matching: Measured = self.replace(
+            sha256=found, channel=channel if 1 < channels == len(image.channels) else self.channel
+        )
         return matching
 
     def compute(self, grid: Grid) -> np.ndarray[Any, Any]:
         """Return the prepared PSF."""
         image = self._read()
         if not 0 <= self.channel < image.sizes.get("C", 1):
-            raise ValueError(f"the PSF file has {image.sizes.get('C', 1)} channels: psf.channel {self.channel} is not among them")
+            raise ValueError(
+                f"the PSF file has {image.sizes.get('C', 1)} channels: psf.channel {self.channel} is not among them"
+            )
         psf = np.asarray(image.block(0, self.channel), dtype=np.float64)
         bad = int(np.count_nonzero(~np.isfinite(psf)))
         if bad:
@@ -152,7 +173,10 @@ def centred(psf: np.ndarray[Any, Any], centre: str) -> np.ndarray[Any, Any]:
     if centre == "middle":
         where: list[float] = [float(each) for each in middle]
     elif centre == "auto":
-        where = [float(m - 1 if size % 2 == 0 and p <= m - 1 else m) for size, m, p in zip(psf.shape, middle, peak, strict=True)]
+        where = [
+            float(m - 1 if size % 2 == 0 and p <= m - 1 else m)
+            for size, m, p in zip(psf.shape, middle, peak, strict=True)
+        ]
     elif centre == "peak":
         where = [_sub_pixel(psf, peak, axis) for axis in range(3)]
     else:
@@ -165,7 +189,10 @@ def _sub_pixel(psf: np.ndarray[Any, Any], peak: list[int], axis: int) -> float:
     place = peak[axis]
     if not 0 < place < psf.shape[axis] - 1:
         return float(place)
-    line = np.take(psf[tuple(slice(p, p + 1) if a != axis else slice(None) for a, p in enumerate(peak))].ravel(), [place - 1, place, place + 1])
+    line = np.take(
+        psf[tuple(slice(p, p + 1) if a != axis else slice(None) for a, p in enumerate(peak))].ravel(),
+        [place - 1, place, place + 1],
+    )
     bend = line[0] - 2 * line[1] + line[2]
     return place + float(0.5 * (line[0] - line[2]) / bend) if bend < 0 else float(place)
 
@@ -183,7 +210,9 @@ def _moved(psf: np.ndarray[Any, Any], where: list[float]) -> np.ndarray[Any, Any
     moved = np.pad(psf, pads)
     rest = [n - w for n, w in zip(nearest, where, strict=True)]
     if any(abs(each) > 1e-6 for each in rest):
-        moved = np.clip(shift(moved, [0.0 if size == 1 else r for size, r in zip(moved.shape, rest, strict=True)], order=3), 0, None)
+        moved = np.clip(
+            shift(moved, [0.0 if size == 1 else r for size, r in zip(moved.shape, rest, strict=True)], order=3), 0, None
+        )
     return moved
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -121,6 +121,6 @@ def _counts(size: int, halo: int) -> list[int]:
 
 def _cut(volume: Shape, halo: Shape, counts: tuple[int, ...]) -> Iterator[Tile]:
     edges = [np.linspace(0, size, count + 1).round().astype(int) for size, count in zip(volume, counts, strict=True)]
-    pieces = [[(int(a), int(b)) for a, b in zip(each[:-1], each[1:], strict=True)] for each in edges]
+    pieces = [[(int(a), int(b)) for a, b in pairwise(each)] for each in edges]
     for z, y, x in product(*pieces):
         yield Tile((z, y, x), volume, halo)

@@ -1,0 +1,122 @@
+"""Posing a problem: the PSF of each channel on the image's grid, and the counts of one block as a method sees them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from .background import MEND, VolumeFigures
+from .image import Image
+from .methods.base import Problem
+from .methods.blur import Blur
+from .psf.base import Grid, PsfModel, check_psf
+from .recipe import Recipe
+
+__all__ = ["compute_psf", "fit_to_image", "pose_problem", "resolve_psf", "trial_box"]
+
+TRIAL = 2**20
+"""Padded voxels of the part of an image on which automatic choices are made."""
+
+
+def resolve_psf(image: Image, recipe: Recipe, channel: int = 0) -> PsfModel:
+    """Return the recipe's PSF model with its empty optical fields filled from the image.
+
+    Raises
+    ------
+    ValueError
+        when the recipe names no PSF and the image's metadata does not tell its optics.
+    """
+    from . import psf
+
+    model = recipe.psf
+    if model is None:
+        optics, told = image.optics, image.channels[channel]
+        missing = [name for name in ("numerical_aperture", "immersion_index") if getattr(optics, name) is None]
+        missing += ["emission"] * (told.emission is None) + ["voxel"] * (image.spacing[1] is None)
+        if missing:
+            raise ValueError(
+                f"the image's metadata lacks {', '.join(missing)}: give a PSF file or model (--psf), or those values"
+            )
+        model = psf.family.parse("gibson-lanni")
+    resolved: PsfModel = model.resolved(image, channel)
+    return resolved
+
+
+def compute_psf(image: Image, recipe: Recipe, channel: int = 0) -> np.ndarray[Any, Any]:
+    """Return the PSF (Z, Y, X) of one channel: unit sum, centred at ``shape // 2``; a flat image takes the focal plane."""
+    computed = _computed(resolve_psf(image, recipe, channel), Grid.of(image))
+    return fit_to_image(computed, image.spatial_shape)
+
+
+def fit_to_image(psf: np.ndarray[Any, Any], shape: tuple[int, int, int]) -> np.ndarray[Any, Any]:
+    """Return the part of a PSF that can matter to an image: at most 2 n - 1 on each axis, the focal plane for a flat one."""
+    box = []
+    for size, length in zip(psf.shape, shape, strict=True):
+        reach = length - 1
+        box.append(slice(max(0, size // 2 - reach), size // 2 + reach + 1))
+    cut = psf[tuple(box)]
+    return psf if cut.shape == psf.shape else check_psf(cut)
+
+
+@lru_cache(maxsize=8)
+def _computed(model: PsfModel, grid: Grid) -> np.ndarray[Any, Any]:
+    psf = model.compute(grid)
+    psf.flags.writeable = False
+    return psf
+
+
+def pose_problem(pixels: Any, figures: VolumeFigures, blur: Blur, image: Image) -> Problem:
+    """Return the problem of one block: pixels (Z, Y, X) as counts that are never negative.
+
+    Raises
+    ------
+    ValueError
+        when a pixel is NaN or infinite.
+    """
+    import torch
+
+    block = np.array(pixels, dtype=np.float32)
+    if not np.isfinite(block).all():
+        raise ValueError(f"the image has {int((~np.isfinite(block)).sum())} pixels that are NaN or infinite: {MEND}")
+    block += figures.lift
+    np.clip(block, 0, None, out=block)
+    z, y, x = (pitch or 1.0 for pitch in image.spacing)
+    return Problem(
+        image=torch.from_numpy(block).to(blur.device, blur.dtype),
+        background=figures.background + figures.lift,
+        blur=blur,
+        scale=figures.scale,
+        level=figures.level,
+        voxel=(z, y, x),
+    )
+
+
+def trial_box(volume: Any, psf_shape: tuple[int, ...], background: float) -> tuple[slice, slice, slice]:
+    """Return the box of a volume (Z, Y, X) on which automatic choices are made: the one richest in light, all of it if small.
+
+    Light counts by its square root, so that a small bright spot does not outweigh a field of structure.
+    """
+    z, y, x = volume.shape
+    depth = min(z, 32)
+    side = max(48, int((TRIAL / (depth + psf_shape[0] - 1)) ** 0.5) - max(psf_shape[1:]) + 1)
+    sizes = (depth, min(y, side), min(x, side))
+    return tuple(_richest(volume, axis, size, background) for axis, size in enumerate(sizes))  # type: ignore[return-value]
+
+
+def _richest(volume: Any, axis: int, size: int, background: float) -> slice:
+    """Return the stretch of an axis over which the square roots of the light add up to most."""
+    length = volume.shape[axis]
+    if size >= length:
+        return slice(0, length)
+    others = tuple(other for other in range(3) if other != axis)
+    thinned = volume[
+        tuple(slice(None) if a == axis else slice(None, None, max(1, n // 64)) for a, n in enumerate(volume.shape))
+    ]
+    light = np.sqrt(np.clip(np.asarray(thinned, dtype=np.float32) - background, 0, None)).sum(
+        axis=others, dtype=np.float64
+    )
+    sums = np.convolve(light, np.ones(size), mode="valid")
+    begin = int(sums.argmax())
+    return slice(begin, begin + size)
