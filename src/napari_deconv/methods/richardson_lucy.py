@@ -9,6 +9,8 @@ never below zero. Biggs-Andrews takes a = <g_{k-1}, g_{k-2}> / <g_{k-2}, g_{k-2}
 takes Nesterov's a = (t_{k-1} - 1) / t_k with t_k = (1 + sqrt(1 + 4 t_{k-1}^2)) / 2, and starts again from t = 1 when
 step and change disagree.
 
+With total variation of weight w the step is  x <- x / (s - w div(grad x / |grad x|)) * H'(...)  (Dey et al., one step late).
+
 References
 ----------
 Richardson, "Bayesian-based iterative method of image restoration", J. Opt. Soc. Am. 62 (1972) 55-59.
@@ -16,6 +18,8 @@ Lucy, "An iterative technique for the rectification of observed distributions", 
 Biggs & Andrews, "Acceleration of iterative image restoration algorithms", Applied Optics 36 (1997) 1766-1775.
 Wang & Miller, "Scaled heavy-ball acceleration of the Richardson-Lucy algorithm for 3D microscopy image restoration",
 IEEE Trans. Image Process. 23 (2014) 848-854.
+Dey et al., "Richardson-Lucy algorithm with total variation regularization for 3D confocal microscope deconvolution",
+Microsc. Res. Tech. 69 (2006) 260-266.
 O'Donoghue & Candes, "Adaptive restart for accelerated gradient schemes", Found. Comput. Math. 15 (2015) 715-732.
 """
 
@@ -27,14 +31,17 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ..settings import field
 from .base import Estimate, Iterations, Method, Problem
+from .total_variation import Curvature
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["BiggsAndrews", "HeavyBall", "RichardsonLucy", "climb", "start"]
+__all__ = ["BiggsAndrews", "Climb", "HeavyBall", "RichardsonLucy"]
 
 TINY = 1e-6
 """Smallest expected count, as a share of the image's scale, that a ratio is formed with."""
+SOFTENING = 1e-3
+"""Slope, as a share of the image's scale, below which total variation no longer counts a slope as an edge."""
 
 
 class RichardsonLucy(Method):
@@ -64,6 +71,18 @@ class RichardsonLucy(Method):
         "iterations are automatic, and stays plain when you give their number.",
     )
 
+    tv: float = field(
+        0.0,
+        title="Total variation",
+        description="Weight of a penalty on slopes (in µm, so coarse z is treated fairly): smooths noise, keeps edges. "
+        "0 is none; 0.001 to 0.05 is usual, more for dim images.",
+        ge=0,
+        le=1,
+        slider="log",
+        shown_min=1e-4,
+        shown_max=0.1,
+    )
+
     @property
     def trial_steps(self) -> int:
         """The most iterations that ``auto`` tries."""
@@ -72,10 +91,11 @@ class RichardsonLucy(Method):
     def iterate(self, problem: Problem) -> Generator[Estimate]:
         """Yield the estimate after each iteration."""
         steps = self.steps
-        estimate = start(problem)
+        climb = Climb(problem, self.tv)
+        estimate = climb.start()
         momentum = self._momentum()
         for step in range(1, steps + 1):
-            estimate = momentum.step(problem, estimate) if momentum else climb(problem, estimate, out=estimate)
+            estimate = momentum.step(climb, estimate) if momentum else climb.step(estimate, out=estimate)
             yield Estimate(estimate, step, steps)
 
     def settled(self, iterations: int) -> RichardsonLucy:
@@ -90,22 +110,39 @@ class RichardsonLucy(Method):
         return makers[self.acceleration]() if self.acceleration in makers else None
 
 
-def start(problem: Problem) -> Tensor:
-    """Return a flat object of the image's mean level, dark where the frame catches nothing."""
-    flat = problem.blur.new_object(max(problem.level, TINY * problem.scale))
-    return flat.mul_(problem.blur.inverse_sensitivity > 0)
+class Climb:
+    """Richardson-Lucy's multiplicative step up the likelihood, penalised by total variation where that has a weight."""
 
+    def __init__(self, problem: Problem, tv: float = 0.0) -> None:
+        self._problem = problem
+        self._floor = max(TINY * problem.scale, 1e-30)
+        self._tv = tv
+        flat = problem.blur.inverse_sensitivity
+        self._curvature = Curvature(flat, problem.voxel, SOFTENING * problem.scale) if tv else None
 
-def climb(problem: Problem, point: Tensor, out: Tensor) -> Tensor:
-    """Write one Richardson-Lucy step from a point to ``out`` (which may be the point) and return it."""
-    import torch
+    def start(self) -> Tensor:
+        """Return a flat object of the image's mean level, dark where the frame catches nothing."""
+        flat = self._problem.blur.new_object(max(self._problem.level, self._floor))
+        return flat.mul_(self._problem.blur.inverse_sensitivity > 0)
 
-    blur = problem.blur
-    expected = blur.forward(point)
-    expected.add_(problem.background).clamp_(min=max(TINY * problem.scale, 1e-30))
-    ratio = torch.div(problem.image, expected, out=blur.in_frame)
-    back = blur.adjoint(ratio).clamp_(min=0)
-    return torch.mul(point, blur.inverse_sensitivity, out=out).mul_(back)
+    def step(self, point: Tensor, out: Tensor) -> Tensor:
+        """Write the step from a point to ``out`` (which may be the point) and return it."""
+        import torch
+
+        problem, blur = self._problem, self._problem.blur
+        expected = blur.forward(point)
+        expected.add_(problem.background).clamp_(min=self._floor)
+        ratio = torch.div(problem.image, expected, out=blur.in_frame)
+        back = blur.adjoint(ratio).clamp_(min=0)
+        if self._curvature:
+            back.div_(self._resistance(point))
+        return torch.mul(point, blur.inverse_sensitivity, out=out).mul_(back)
+
+    def _resistance(self, point: Tensor) -> Tensor:
+        """Return (s - w curvature) / s, kept well above zero."""
+        assert self._curvature is not None
+        bend = self._curvature.of(point).mul_(self._problem.blur.inverse_sensitivity)
+        return bend.mul_(-self._tv).add_(1).clamp_(min=0.1)
 
 
 class HeavyBall:
@@ -116,16 +153,16 @@ class HeavyBall:
         self._point: Tensor | None = None
         self._pace = 1.0
 
-    def step(self, problem: Problem, estimate: Tensor) -> Tensor:
+    def step(self, climb: Climb, estimate: Tensor) -> Tensor:
         """Return the next estimate; the buffers of the two last ones are used in turn."""
         import torch
 
         if self._before is None or self._point is None:
             self._before, self._point = estimate, torch.empty_like(estimate)
-            return climb(problem, estimate, out=torch.empty_like(estimate))
+            return climb.step(estimate, out=torch.empty_like(estimate))
         pace = (1 + math.sqrt(1 + 4 * self._pace**2)) / 2
         point = torch.lerp(self._before, estimate, 1 + (self._pace - 1) / pace, out=self._point).clamp_(min=0)
-        climbed = climb(problem, point, out=self._before)
+        climbed = climb.step(point, out=self._before)
         back = point.sub_(climbed).ravel()
         astray = float(torch.dot(back, climbed.ravel()) - torch.dot(back, estimate.ravel())) > 0
         self._pace = 1.0 if astray else pace
@@ -141,17 +178,17 @@ class BiggsAndrews:
         self._steps: list[Tensor] = []
         self._pace = 0.0
 
-    def step(self, problem: Problem, estimate: Tensor) -> Tensor:
+    def step(self, climb: Climb, estimate: Tensor) -> Tensor:
         """Return the next estimate; the buffers of the two last ones and of the two last steps are used in turn."""
         import torch
 
         if self._before is None:
             self._before = estimate
             self._steps = [torch.zeros_like(estimate), torch.zeros_like(estimate)]
-            return climb(problem, estimate, out=torch.empty_like(estimate))
+            return climb.step(estimate, out=torch.empty_like(estimate))
         last, change = self._steps
         point = torch.lerp(self._before, estimate, 1 + self._pace, out=change).clamp_(min=0)
-        climbed = climb(problem, point, out=self._before)
+        climbed = climb.step(point, out=self._before)
         change = torch.sub(climbed, point, out=change)
         bottom = float(torch.dot(last.ravel(), last.ravel()))
         pace = float(torch.dot(change.ravel(), last.ravel())) / bottom if bottom > 0 else 0.0
