@@ -2,23 +2,118 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ..image import Image
 
-__all__ = ["read", "write"]
+__all__ = ["READABLE", "WRITABLE", "read", "read_history", "supports", "write"]
+
+WRITABLE = (".ome.tif", ".ome.tiff", ".tif", ".tiff")
+"""Suffixes that `write` knows; the longest that fits decides."""
+READABLE = (*WRITABLE, ".ome.btf", ".btf", ".tf8", ".tf2")
+LAZY_ABOVE = 10**9
+"""Bytes of pixels above which a file is read lazily; the environment's ``NAPARI_DECONV_LAZY_ABOVE`` overrides."""
 
 
-def read(path: str | Path) -> Image:
-    """Read an image file."""
-    import tifffile
-
-    data = tifffile.imread(path)
-    return Image(data, "TCZYX"[-data.ndim :])
+def supports(path: str | os.PathLike[str]) -> bool:
+    """Whether `read` knows the file's suffix; nothing is opened."""
+    return suffix_of(path, READABLE) is not None
 
 
-def write(path: str | Path, image: Image, *, overwrite: bool = False) -> None:
-    """Write an image file."""
-    import tifffile
+def suffix_of(path: str | os.PathLike[str], known: tuple[str, ...]) -> str | None:
+    """Return the longest known suffix that the file's name ends in, or None."""
+    name = Path(path).name.lower()
+    return max((each for each in known if name.endswith(each)), key=len, default=None)
 
-    tifffile.imwrite(path, image.numpy())
+
+def read(
+    path: str | os.PathLike[str],
+    *,
+    axes: str | None = None,
+    voxel: Any = None,
+    series: int = 0,
+    lazy: bool | None = None,
+) -> Image:
+    """Read an image file.
+
+    Parameters
+    ----------
+    path : a TIFF file (ImageJ, OME, plain, BigTIFF).
+    axes : a letter a dimension, such as ``ZYX``, instead of what the file says.
+    voxel : µm per pixel, a mapping or a sequence for the spatial axes, instead of what the file says; axes left out stay.
+    series : which image of a file that holds several, from 0.
+    lazy : whether pixels are read only when asked for (dask); by default above 1 GB.
+
+    Returns
+    -------
+    Image
+        with axes in the order TCZYX, voxel in µm, and in ``notices`` what had to be assumed. Samples of a colour image are the
+        channels red, green and blue.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, PermissionError, ValueError
+        in one sentence with the remedy.
+    """
+    place = Path(path).expanduser()
+    limit = {True: -1.0, False: float("inf"), None: _lazy_above()}[lazy]
+    _check_readable(place)
+    from .tiff import read_tiff
+
+    return read_tiff(place, axes=axes, voxel=voxel, series=series, lazy_above=limit)
+
+
+def write(path: str | os.PathLike[str], image: Image, *, overwrite: bool = False) -> None:
+    """Write an image whole or not at all, in the format that the suffix names.
+
+    ``.ome.tif`` and ``.ome.tiff``: OME-TIFF; ``.tif`` and ``.tiff``: ImageJ hyperstack. Lazy images are written plane by plane.
+
+    Raises
+    ------
+    FileExistsError
+        when the file exists and ``overwrite`` is not given.
+    FileNotFoundError, PermissionError, ValueError, OSError
+        in one sentence with the remedy.
+    """
+    from .whole import written_whole
+
+    place = Path(path).expanduser()
+    suffix = suffix_of(place, WRITABLE)
+    if suffix is None:
+        raise ValueError(f"{place.name} has no suffix that can be written: use one of {', '.join(WRITABLE)}")
+    with written_whole(place, overwrite=overwrite) as temporary:
+        if suffix.startswith(".ome.tif"):
+            from .tiff import write_ome_tiff
+
+            write_ome_tiff(temporary, image)
+        else:
+            from .hyperstack import write_imagej
+
+            write_imagej(temporary, image)
+
+
+def read_history(path: str | os.PathLike[str]) -> tuple[Mapping[str, Any], ...]:
+    """Return what was done to an image, oldest first, as a file says that this project wrote; pixels are not read."""
+    return read(path, lazy=True).history
+
+
+def _lazy_above() -> float:
+    told = os.environ.get("NAPARI_DECONV_LAZY_ABOVE", "")
+    try:
+        return float(told) if told else LAZY_ABOVE
+    except ValueError:
+        raise ValueError(f"NAPARI_DECONV_LAZY_ABOVE is '{told}': it must be a number of bytes, such as 1e9") from None
+
+
+def _check_readable(path: Path) -> None:
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file {path}: check the path")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, not an image file: give a file inside it")
+    if not os.access(path, os.R_OK):
+        raise PermissionError(f"{path} may not be read: change its permissions or copy it")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path} is empty (0 bytes): copy it again from its source")
