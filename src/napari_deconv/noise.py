@@ -17,11 +17,14 @@ Foi et al., "Practical Poissonian-Gaussian noise modeling and fitting for single
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-__all__ = ["Noise", "estimate_noise"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Noise", "estimate_noise", "smoothed"]
 
 BINS = 24
 MAD = 1.4826
@@ -89,3 +92,11 @@ def _line(means: np.ndarray[Any, Any], variances: np.ndarray[Any, Any], smallest
     rest = float(np.average(variances - slope * means, weights=weights**2))
     floor = max(smallest, 0.5 * float(variances.min()))
     return Noise(slope, rest, floor)
+
+
+def smoothed(image: Tensor) -> Tensor:
+    """Return the image (Z, Y, X) averaged over 5 × 5 neighbours in its planes, as a guess of the expected counts."""
+    import torch
+
+    padded = torch.nn.functional.pad(image[:, None], (2, 2, 2, 2), mode="replicate")
+    return torch.nn.functional.avg_pool2d(padded, 5, stride=1)[:, 0]

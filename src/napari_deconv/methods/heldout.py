@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..noise import Noise, estimate_noise
+from ..noise import Noise, estimate_noise, smoothed
 from .base import Estimate, Method, Problem
 from .blur import Blur
 
@@ -69,7 +69,7 @@ def choose_iterations(method: Method, problem: Problem, psf: np.ndarray[Any, Any
     most = method.trial_steps
     bounded: Method = method.settled(most)
     noise = estimate_noise(problem.image.cpu().numpy())
-    variance = noise.variance(_smoothed(problem.image))
+    variance = noise.variance(smoothed(problem.image))
     scores: list[np.ndarray[Any, Any]] = []
     with ExitStack() as stack:
         draws = [_Draw(bounded, problem, psf, variance, seed) for seed in range(DRAWS)]
@@ -109,14 +109,6 @@ class _Draw:
         groups = min(GROUPS, len(error))
         means: np.ndarray[Any, Any] = error[: len(error) // groups * groups].view(groups, -1).mean(dim=1).cpu().numpy()
         return means
-
-
-def _smoothed(image: Tensor) -> Tensor:
-    """Return the image (Z, Y, X) averaged over 5 × 5 neighbours in its planes, as a guess of the expected counts."""
-    import torch
-
-    padded = torch.nn.functional.pad(image[:, None], (2, 2, 2, 2), mode="replicate")
-    return torch.nn.functional.avg_pool2d(padded, 5, stride=1)[:, 0]
 
 
 def _earliest(scores: np.ndarray[Any, Any], most: int, noise: Noise) -> Choice:

@@ -1,0 +1,72 @@
+r"""Landweber: gradient descent on the squared residual, kept above zero on request.
+
+    x  <-  x + step * H'( y - b - H x )          and then, non-negative, x <- max(x, 0)
+
+It converges for 0 < step < 2 / |H|^2, and |H| <= 1 for a PSF of unit sum.
+
+References
+----------
+Landweber, "An iteration formula for Fredholm integral equations of the first kind", Amer. J. Math. 73 (1951) 615-624.
+Bertero & Boccacci, "Introduction to Inverse Problems in Imaging" (1998), chapter 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import ClassVar, Literal
+
+from ..settings import field
+from .base import Estimate, Iterations, Method, Problem
+
+__all__ = ["Landweber"]
+
+
+class Landweber(Method):
+    """Landweber's iteration."""
+
+    title: ClassVar[str] = "Landweber"
+    summary: ClassVar[str] = "Least squares, step by step: for images whose noise does not grow with the light."
+    reference: ClassVar[str] = "Landweber 1951; Bertero & Boccacci 1998"
+    order: ClassVar[int] = 32
+    volumes: ClassVar[float] = 7.5
+
+    kind: Literal["landweber"] = "landweber"
+    iterations: Iterations = field(
+        "auto",
+        title="Iterations",
+        description="More iterations sharpen further, and in the end amplify noise. "
+        "Auto stops where photons held back from the restoration are predicted best.",
+        slider="log",
+        shown_min=1,
+        shown_max=500,
+    )
+    step: float = field(
+        1.9,
+        title="Step",
+        description="Length of each step; below 2 it converges, larger is faster.",
+        gt=0,
+        lt=2,
+        slider="linear",
+        shown_min=0.1,
+        shown_max=1.99,
+        advanced=True,
+    )
+    positive: bool = field(True, title="Non-negative", description="Set what falls below zero to zero after each step.")
+
+    @property
+    def trial_steps(self) -> int:
+        """The most iterations that ``auto`` tries."""
+        return 300
+
+    def iterate(self, problem: Problem) -> Generator[Estimate]:
+        """Yield the estimate after each iteration."""
+        import torch
+
+        blur, steps = problem.blur, self.steps
+        estimate = blur.new_object(problem.level)
+        for step in range(1, steps + 1):
+            residual = torch.sub(problem.image, blur.forward(estimate), out=blur.in_frame).sub_(problem.background)
+            estimate.add_(blur.adjoint(residual), alpha=self.step)
+            if self.positive:
+                estimate.clamp_(min=0)
+            yield Estimate(estimate, step, steps)
