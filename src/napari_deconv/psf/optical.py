@@ -1,0 +1,276 @@
+"""`Optical`: the optics as settings, checked, and the `Microscope` that they describe."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from pydantic import ValidationInfo, field_validator
+
+from ..image import Modality
+from ..settings import field
+from .base import PsfModel
+from .medium import Medium
+from .microscope import Microscope
+from .pupil import Pupil
+
+__all__ = ["Optical"]
+
+STANDARD_COVERSLIP = 170.0
+"""µm; what objectives are designed for (ISO 8255-1)."""
+LONGEST = 10.0
+"""A wavelength above this cannot be meant in µm."""
+WAVELENGTHS: dict[Modality, tuple[str, ...]] = {
+    "widefield": ("emission",),
+    "confocal": ("emission", "excitation"),
+    "spinning-disk": ("emission", "excitation"),
+    "light-sheet": ("emission",),
+    "two-photon": ("excitation",),
+}
+"""The wavelengths that a modality's PSF depends on."""
+PINHOLED = ("confocal", "spinning-disk")
+EXAMPLES = {"numerical_aperture": "1.4", "immersion_index": "1.515 for oil", "emission": "0.52", "excitation": "0.488"}
+
+
+class Optical(PsfModel):
+    """The optics that the theoretical PSFs share; None is filled from the image, or by a default that `notices` tells."""
+
+    vectorial: ClassVar[bool] = False
+
+    modality: Modality | None = field(
+        None,
+        title="Modality",
+        description="How the microscope makes its image; widefield where the image does not say.",
+    )
+    numerical_aperture: float | None = field(
+        None,
+        title="Numerical aperture",
+        description="The objective's NA.",
+        gt=0,
+        le=2,
+        slider="linear",
+        shown_min=0.1,
+        shown_max=1.5,
+    )
+    emission: float | None = field(
+        None,
+        title="Emission",
+        description="Emission wavelength.",
+        unit="µm",
+        gt=0.1,
+        le=LONGEST,
+        slider="linear",
+        shown_min=0.4,
+        shown_max=0.8,
+    )
+    excitation: float | None = field(
+        None,
+        title="Excitation",
+        description="Excitation wavelength; confocal, spinning-disk and two-photon need it.",
+        unit="µm",
+        gt=0.1,
+        le=LONGEST,
+        slider="linear",
+        shown_min=0.35,
+        shown_max=1.1,
+    )
+    immersion_index: float | None = field(
+        None,
+        title="Immersion index",
+        description="Refractive index of the immersion medium: air 1.0, water 1.33, oil 1.515.",
+        ge=1,
+        le=2.5,
+        slider="linear",
+        shown_min=1.0,
+        shown_max=1.56,
+    )
+    sample_index: float | None = field(
+        None,
+        title="Sample index",
+        description="Refractive index of what the sample lies in; left out, the immersion's.",
+        ge=1,
+        le=2.5,
+        slider="linear",
+        shown_min=1.0,
+        shown_max=1.56,
+    )
+    depth: float | None = field(
+        None,
+        title="Depth",
+        description="How deep below the coverslip the emitters lie; left out, 0.",
+        unit="µm",
+        ge=0,
+        le=1000,
+        slider="linear",
+        shown_min=0,
+        shown_max=50,
+    )
+    pinhole: float | None = field(
+        None,
+        title="Pinhole",
+        description="Diameter of the pinhole; left out, 1 Airy unit (1.22 emission / NA).",
+        unit="AU",
+        gt=0,
+        le=100,
+        slider="log",
+        shown_min=0.2,
+        shown_max=10,
+    )
+    pinhole_spacing: float | None = field(
+        None,
+        title="Pinhole spacing",
+        description="Distance of a spinning disk's pinholes; left out, they do not disturb each other.",
+        unit="AU",
+        gt=1,
+        le=1000,
+        advanced=True,
+    )
+    sheet_thickness: float | None = field(
+        None,
+        title="Sheet thickness",
+        description="Full width at half maximum of the light sheet.",
+        unit="µm",
+        gt=0,
+        le=1000,
+        slider="log",
+        shown_min=0.5,
+        shown_max=20,
+    )
+    sheet_numerical_aperture: float | None = field(
+        None,
+        title="Sheet NA",
+        description="Numerical aperture of the light sheet, in place of its thickness.",
+        gt=0,
+        le=1,
+        advanced=True,
+    )
+    coverslip_thickness: float | None = field(
+        None,
+        title="Coverslip",
+        description="Actual thickness of the coverslip, 0 for none; left out, as designed.",
+        unit="µm",
+        ge=0,
+        le=2000,
+        advanced=True,
+    )
+    coverslip_index: float = field(
+        1.515, title="Coverslip index", description="Refractive index of the coverslip.", ge=1, le=2.5, advanced=True
+    )
+    design_coverslip_thickness: float | None = field(
+        None,
+        title="Design coverslip",
+        unit="µm",
+        ge=0,
+        le=2000,
+        advanced=True,
+        description="Coverslip that the objective (or its collar) is set for; left out, 170, or 0 where there is none.",
+    )
+    design_immersion_index: float | None = field(
+        None,
+        title="Design immersion index",
+        ge=1,
+        le=2.5,
+        advanced=True,
+        description="Immersion index that the objective was designed for; left out, the actual one.",
+    )
+    working_distance: float = field(
+        150.0,
+        title="Working distance",
+        unit="µm",
+        gt=0,
+        le=100_000,
+        advanced=True,
+        description="Of immersion medium up to the coverslip, as designed; it matters where the immersion index is not as designed.",
+    )
+
+    @field_validator("emission", "excitation", mode="before")
+    @classmethod
+    def _in_micrometres(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, (int, float)) and value > LONGEST:
+            right = value / 1000
+            raise ValueError(f"{info.field_name} {value:g} µm is no wavelength of light: give it in µm ({right:g})")
+        return value
+
+    @field_validator("coverslip_thickness", "design_coverslip_thickness", mode="before")
+    @classmethod
+    def _not_millimetres(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, (int, float)) and 0 < value < 1:
+            raise ValueError(f"{info.field_name} {value:g} µm is no coverslip: give it in µm ({value * 1000:g})")
+        return value
+
+    def microscope(self, **values: Any) -> Microscope:
+        """Return the microscope that these settings describe, fields replaced by ``values`` (numbers or tensors).
+
+        Raises
+        ------
+        ValueError
+            in one sentence with the remedy, when something needed is unknown or the optics are impossible.
+        """
+        modality = self.modality or "widefield"
+        self._check(modality)
+        medium = self._medium(values)
+        assert self.numerical_aperture
+        used = {name: getattr(self, name) for name in WAVELENGTHS[modality]}
+        detection, excitation = (
+            Pupil(used[name], self.numerical_aperture, medium, self.vectorial) if name in used else None
+            for name in ("emission", "excitation")
+        )
+        airy = 1.22 * (self.emission or 0.0) / self.numerical_aperture
+        spacing = self.pinhole_spacing * airy if self.pinhole_spacing else None
+        pinhole = (self.pinhole or 1.0) * airy / 2 if modality in PINHOLED else 0.0
+        return Microscope(modality, detection, excitation, pinhole, spacing, self._sheet())
+
+    def _medium(self, values: Mapping[str, Any]) -> Medium:
+        own = {name: values.get(name, getattr(self, name, None)) for name in Medium.__dataclass_fields__}
+        cover, design = own["coverslip_thickness"], own["design_coverslip_thickness"]
+        if design is None:
+            design = 0.0 if cover is not None and float(cover) == 0 else STANDARD_COVERSLIP
+        own |= {"design_coverslip_thickness": design, "coverslip_thickness": design if cover is None else cover}
+        own["design_coverslip_index"] = values.get("design_coverslip_index", self.coverslip_index)
+        for name, default in (("sample_index", "immersion_index"), ("design_immersion_index", "immersion_index")):
+            own[name] = own[default] if own[name] is None else own[name]
+        own["depth"] = 0.0 if own["depth"] is None else own["depth"]
+        return Medium(**own)
+
+    def _sheet(self) -> float:
+        """Return the sheet's standard deviation in µm; a Gaussian beam's waist is wavelength / (pi NA)."""
+        if self.sheet_thickness is not None:
+            return self.sheet_thickness / math.sqrt(8 * math.log(2))
+        if self.sheet_numerical_aperture is not None and self.excitation is not None:
+            return self.excitation / (2 * math.pi * self.sheet_numerical_aperture)
+        return 0.0
+
+    def _check(self, modality: Modality) -> None:
+        needed = ["numerical_aperture", "immersion_index", *WAVELENGTHS[modality]]
+        missing = [name for name in needed if getattr(self, name) is None]
+        if missing:
+            told = f"set psf.{missing[0]} (such as {EXAMPLES[missing[0]]})"
+            raise ValueError(f"a {modality} psf needs {', '.join(missing)}, and the image does not say: {told}")
+        aperture, index = self.numerical_aperture, self.immersion_index
+        assert aperture
+        assert index
+        limits = {"immersion_index": index, "design_immersion_index": self.design_immersion_index or index}
+        for name, limit in limits.items():
+            if aperture >= limit:
+                told = f"set psf.{name} (oil 1.515, water 1.33) or the NA"
+                raise ValueError(f"NA {aperture:g} cannot reach the {name.replace('_', ' ')} {limit:g}: {told}")
+        if self.coverslip_thickness != 0 and aperture >= self.coverslip_index:
+            told = "set psf.coverslip_index, or psf.coverslip_thickness to 0"
+            raise ValueError(f"NA {aperture:g} cannot pass a coverslip of index {self.coverslip_index:g}: {told}")
+        if modality == "light-sheet" and self._sheet() == 0:
+            told = "set psf.sheet_thickness in µm, or psf.sheet_numerical_aperture with psf.excitation"
+            raise ValueError(f"a light-sheet psf needs the sheet: {told}")
+
+    def notices(self) -> Iterator[str]:
+        """Say what was assumed where neither the settings nor the image tell."""
+        modality = self.modality or "widefield"
+        if self.modality is None:
+            yield "the modality is not known: widefield was assumed"
+        if self.sample_index is None:
+            index = self.immersion_index
+            yield f"the sample index is not known: the immersion's ({index:g}) was assumed, so depth has no effect"
+        elif self.depth is None and self.sample_index != self.immersion_index:
+            yield "the depth below the coverslip is not known: 0 µm was assumed, that is no aberration by the sample"
+        if modality in PINHOLED and self.pinhole is None:
+            yield "the pinhole is not known: 1 Airy unit was assumed"
