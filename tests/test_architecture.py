@@ -40,14 +40,20 @@ def tree_of(module: Path) -> ast.Module:
 
 def imported_roots(tree: ast.AST) -> set[str]:
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    names |= {
+        node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module and not node.level
+    }
     return {name.split(".")[0] for name in names}
 
 
 def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     """Lines of a body without its docstring."""
     body = function.body
-    if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
+    if (
+        isinstance(body[0], ast.Expr)
+        and isinstance(body[0].value, ast.Constant)
+        and isinstance(body[0].value.value, str)
+    ):
         body = body[1:]
     return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
 
@@ -126,7 +132,9 @@ def test_importing_the_package_is_light() -> None:
 
 
 def test_choosing_a_method_needs_neither_torch_nor_windows() -> None:
-    loaded = loaded_by("import napari_deconv as nd; nd.Recipe(method='richardson-lucy'); nd.methods.names(); nd.psf.names()")
+    loaded = loaded_by(
+        "import napari_deconv as nd; nd.Recipe(method='richardson-lucy'); nd.methods.names(); nd.psf.names()"
+    )
     assert not loaded & {"torch", "qtpy", "napari", "matplotlib", "skimage"}
 
 
@@ -138,7 +146,9 @@ def settings_fields() -> dict[str, Described]:
 
 
 FIELDS = settings_fields()
-NAMED = {name: field for name, field in FIELDS.items() if name not in ("recipe: version", "recipe: psf", "recipe: method")}
+NAMED = {
+    name: field for name, field in FIELDS.items() if name not in ("recipe: version", "recipe: psf", "recipe: method")
+}
 NUMBERS = {name: field for name, field in NAMED.items() if field.type in ("int", "float") and field.unit != "counts"}
 SLIDERS = {name: field for name, field in NAMED.items() if field.slider}
 

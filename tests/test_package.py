@@ -59,7 +59,14 @@ def test_wheel_declares_command_and_plugin(root: Path, tmp_path: Path) -> None:
 
 
 def test_sdist_can_be_built_from(sdist: dict[str, int]) -> None:
-    needed = {"pyproject.toml", "README.md", "LICENSE", "napari.yaml", "src/napari_deconv/napari.yaml", "tests/conftest.py"}
+    needed = {
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "napari.yaml",
+        "src/napari_deconv/napari.yaml",
+        "tests/conftest.py",
+    }
     assert needed <= set(sdist)
 
 
