@@ -14,10 +14,13 @@ from .methods.blur import Blur
 from .psf.base import Grid, PsfModel, check_psf
 from .recipe import Recipe
 
-__all__ = ["compute_psf", "fit_to_image", "pose_problem", "resolve_psf", "trial_box"]
+__all__ = ["DEFAULT_PSF", "compute_psf", "fit_to_image", "pose_problem", "resolve_psf", "trial_box"]
 
 TRIAL = 2**20
 """Padded voxels of the part of an image on which automatic choices are made."""
+
+DEFAULT_PSF = "gibson-lanni"
+"""The model of a recipe that names no PSF, filled from the image's own metadata."""
 
 
 def resolve_psf(image: Image, recipe: Recipe, channel: int = 0) -> PsfModel:
@@ -39,7 +42,7 @@ def resolve_psf(image: Image, recipe: Recipe, channel: int = 0) -> PsfModel:
             raise ValueError(
                 f"the image's metadata lacks {', '.join(missing)}: give a PSF file or model (--psf), or those values"
             )
-        model = psf.family.parse("gibson-lanni")
+        model = psf.family.parse(DEFAULT_PSF)
     resolved: PsfModel = model.resolved(image, channel)
     return resolved
 

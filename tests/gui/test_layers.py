@@ -67,8 +67,7 @@ def test_lazy_data_stay_lazy() -> None:
 
 
 def test_rgb_is_one_layer() -> None:
-    colours = tuple(Channel(name=name) for name in ("red", "green", "blue"))
-    image = Image(np.zeros((6, 7, 3), np.uint8), "YXC", channels=colours)
+    image = Image(np.zeros((6, 7, 3), np.uint8), "YXC", metadata={"rgb": True})
     (layer,) = made(image)
     assert layer.rgb
     assert layer.data.shape == (6, 7, 3)

@@ -97,5 +97,4 @@ class _Split:
         """Return one draw of the image's shape."""
         import torch
 
-        drawn: Tensor = torch.randn(self._width.shape, generator=self._generator).to(self._width)
-        return drawn.mul_(self._width)
+        return torch.randn(self._width.shape, generator=self._generator).to(self._width) * self._width

@@ -1,0 +1,169 @@
+"""The commands and their flags; what a command does lives beside, and is imported when it is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from .flags import AsJson, ImageFlags, Input, Method, Output, Overwrite, PsfFlags, RunFlags, grouped
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="napari-deconv",
+    help="Restore microscope images: deconvolution that is honest about what the data support.",
+    epilog="Exit status: 0 done, 1 a fault of napari-deconv, 2 the input or the words are wrong, 130 interrupted.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+Result = Annotated[Path, Argument(metavar="RESULT", help="A file that 'restore' wrote.")]
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("napari-deconv"))
+        raise typer.Exit
+
+
+@app.callback()
+def _every_command(
+    version: Annotated[
+        bool, Option("--version", callback=_say_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+@grouped
+def restore(
+    source: Input,
+    output: Output,
+    psf: PsfFlags,
+    image: ImageFlags,
+    run: RunFlags,
+    method: Method = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Restore INPUT into OUTPUT.
+
+    The PSF comes from the image's own metadata where neither --psf nor a recipe names one.
+    """
+    from .restoring import restore_file
+
+    restore_file(source, output, psf, method, image, run, overwrite, as_json)
+
+
+@app.command()
+@grouped
+def replay(
+    result: Result,
+    source: Input,
+    output: Output,
+    run: RunFlags,
+    psf: Annotated[
+        Path | None, Option("--psf", metavar="FILE", help="Where the measured PSF lies now, when it has moved.")
+    ] = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the recipe stored in RESULT again, on INPUT into OUTPUT.
+
+    What was said of the image then (--voxel, --numerical-aperture, ...) is said again; the PSF must still be the same.
+    """
+    from .restoring import replay_file
+
+    replay_file(result, source, output, run, psf, overwrite, as_json)
+
+
+@app.command()
+@grouped
+def psf(
+    output: Output,
+    psf: PsfFlags,
+    image: ImageFlags,
+    like: Annotated[
+        Path | None, Option("--like", metavar="IMAGE", help="Compute it for this image: its voxel, optics and size.")
+    ] = None,
+    shape: Annotated[
+        str | None, Option("--shape", metavar="Z,Y,X", help="Exactly this many voxels; needs --voxel.")
+    ] = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compute a PSF and save it in OUTPUT.
+
+    The file, given to 'restore --psf', restores as the model itself does.
+    """
+    from .psfs import save_psf
+
+    save_psf(output, psf, image, like, shape, overwrite, as_json)
+
+
+@app.command()
+def inspect(
+    file: Annotated[Path, Argument(metavar="FILE", help="A TIFF or OME-TIFF file.")], as_json: AsJson = False
+) -> None:
+    """Tell what a file says of itself: axes, shape, voxel, channels, optics, history."""
+    from .telling import tell_file
+
+    tell_file(file, as_json)
+
+
+@app.command()
+@grouped
+def batch(
+    sources: Annotated[list[Path], Argument(metavar="INPUT...", help="The images.")],
+    out: Annotated[Path, Option("--out", metavar="DIR", help="The folder for the results; made when it is missing.")],
+    psf: PsfFlags,
+    image: ImageFlags,
+    run: RunFlags,
+    method: Method = None,
+    workers: Annotated[
+        int, Option("--workers", metavar="N", min=1, help="How many files at once, each in a process of its own.")
+    ] = 1,
+    scheduler: Annotated[
+        str | None, Option("--scheduler", metavar="ADDRESS", help="A dask scheduler, such as tcp://host:8786.")
+    ] = None,
+    resume: Annotated[
+        bool, Option("--resume", help="Skip the results that this very recipe has already made.")
+    ] = False,
+    overwrite: Annotated[bool, Option("--overwrite", help="Replace results that exist.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Restore many images with one recipe; a file that fails is told, and the rest goes on.
+
+    A result is named as its input and lies in --out as .ome.tif. Exit status 2 when a file failed.
+    """
+    from .batching import restore_many
+
+    restore_many(sources, out, psf, method, image, run, workers, scheduler, resume, overwrite, as_json)
+
+
+@app.command()
+def methods(
+    kind: Annotated[str | None, Argument(metavar="[KIND]", help="Only this one, with its fields.")] = None,
+    psf: Annotated[bool, Option("--psf", help="The PSF models instead of the methods.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List every method with its fields, bounds, defaults and reference."""
+    from .telling import tell_methods
+
+    tell_methods(kind, psf, as_json)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Check versions, devices, memory, Qt and what is missing, and say how to mend it."""
+    from .telling import tell_health
+
+    tell_health(as_json)
