@@ -17,6 +17,7 @@ from .methods.base import Estimate, Method
 from .methods.blur import Blur
 from .methods.heldout import Choice, choose_iterations
 from .posing import compute_psf, fit_to_image, pose_problem, resolve_psf, trial_box
+from .psf.base import Grid
 from .recipe import Recipe
 from .running.device import choose_device, is_out_of_memory, plan_budget, release
 from .running.tiles import Tile, plan_tiles
@@ -240,6 +241,9 @@ class _Job:
 
     def _record(self, seconds: float) -> dict[str, Any]:
         """Return what the history keeps: enough to run it again and to defend every pixel."""
+        reports = [dict(model.report(Grid.of(self.image))) for model in self.models]
+        notices = [notice for model in self.models for notice in model.notices()]
+        notices += [notice for report in reports for notice in report.pop("notices", ())]
         return {
             "software": "napari-deconv",
             "versions": versions(),
@@ -249,7 +253,8 @@ class _Job:
             "psf": [model.model_dump(mode="json", exclude_none=True) for model in self.models],
             "psf_sha256": [hashlib.sha256(psf.tobytes()).hexdigest() for psf in self.psfs],
             "background": [round(each.background, 6) for each in self.figures],
-            "notices": [notice for model in self.models for notice in model.notices()],
+            "psf_report": reports,
+            "notices": list(dict.fromkeys(notices)),
             "choices": [asdict(choice) for choice in self.choices],
             "iterations": self.iterations,
             "tiles": self.tiles,

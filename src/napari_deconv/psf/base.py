@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -74,6 +74,10 @@ class PsfModel(Settings):
     def notices(self) -> Iterator[str]:
         """Say what was assumed, for the history and the log."""
         return iter(())
+
+    def report(self, grid: Grid) -> Mapping[str, Any]:
+        """Return what was done to make the PSF on this grid: plain figures, and ``notices`` in plain sentences."""
+        return {}
 
 
 OPTICAL_FIELDS = tuple(Optics.model_fields)

@@ -1,11 +1,11 @@
-"""A measured PSF: offset removed, centred, resampled to the image's voxel, cropped to its support, normalised."""
+"""A measured PSF: offset and noise removed, centred, resampled to the image's voxel, cropped to its support, normalised."""
 
 from __future__ import annotations
 
 import hashlib
-import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -14,11 +14,13 @@ import numpy as np
 from ..image import Image
 from ..settings import field
 from .base import Grid, PsfModel, check_psf, crop_to_support
+from .floor import measure_floor, quieted
+from .preparation import SAME, Centre, centred, choose_centre, off_centre, resampled
+from .width import measure_widths
 
-__all__ = ["Measured", "kept_psfs"]
+__all__ = ["Measured", "kept_psfs", "prepare_psf"]
 
-SAME = 0.01
-"""Voxel sizes that differ by less than this share count as the same."""
+AXES = "ZYX"
 
 
 class Measured(PsfModel):
@@ -35,14 +37,21 @@ class Measured(PsfModel):
         title="Offset",
         unit="counts",
         advanced=True,
-        description="Camera offset to remove; auto takes it from the darkest corner.",
+        description="Camera offset to remove; auto takes it from the darkest part of the PSF.",
     )
-    centre: Literal["auto", "middle", "peak", "centroid"] = field(
+    clean: bool = field(
+        True,
+        title="Clean the tails",
+        advanced=True,
+        description="Average the tails until they stand clear of the noise, and leave dark what does not; otherwise only "
+        "negative values are removed, and the noise counts as light.",
+    )
+    centre: Centre = field(
         "auto",
         title="Centre",
         advanced=True,
         description="Where the light comes from: the middle pixel (of the two middles of an even axis auto takes the one "
-        "nearer the peak), the peak to sub-pixel, or the centre of mass.",
+        "at the peak), the peak to sub-pixel, or the centre of mass.",
     )
     voxel: tuple[float, float, float] | None = field(
         None,
@@ -57,7 +66,8 @@ class Measured(PsfModel):
         gt=0.5,
         le=1,
         advanced=True,
-        description="The PSF is cropped to the smallest centred box that holds this share of its light on each axis.",
+        description="The PSF is cropped to the smallest centred box that holds this share of its light on each axis; "
+        "for a widefield PSF 0.999 changes the blurred image by at most 0.2 %, 0.99 already by 1.6 %.",
     )
     channel: int = field(0, ge=0, title="Channel", advanced=True, description="Which channel of the file, from 0.")
     sha256: str | None = field(
@@ -90,49 +100,141 @@ class Measured(PsfModel):
         FileNotFoundError, ValueError
             when the file is missing, or is not the one that the checksum tells of.
         """
-        found = hashlib.sha256(self._file().read_bytes()).hexdigest()[:16] if self._file().is_file() else None
+        file = psf_file(self.path)
+        found = hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file.is_file() else None
         if self.sha256 and found and self.sha256 != found:
             raise ValueError(
                 f"the PSF file {self.path} is not the one recorded ({found} instead of {self.sha256}): "
                 "restore it, or clear psf.sha256"
             )
-        channels = self._read().sizes.get("C", 1)
-        matching: Measured = self.replace(
-            sha256=found, channel=channel if 1 < channels == len(image.channels) else self.channel
-        )
+        channels = read_psf(file).sizes.get("C", 1)
+        own = channel if 1 < channels == len(image.channels) else self.channel
+        matching: Measured = self.replace(sha256=found, channel=own)
         return matching
 
     def compute(self, grid: Grid) -> np.ndarray[Any, Any]:
         """Return the prepared PSF."""
-        image = self._read()
-        if not 0 <= self.channel < image.sizes.get("C", 1):
-            raise ValueError(
-                f"the PSF file has {image.sizes.get('C', 1)} channels: psf.channel {self.channel} is not among them"
-            )
-        psf = np.asarray(image.block(0, self.channel), dtype=np.float64)
-        bad = int(np.count_nonzero(~np.isfinite(psf)))
-        if bad:
-            raise ValueError(f"the PSF {self.path} has {bad} values that are NaN or infinite: mend or re-measure it")
-        psf = without_offset(psf, self.offset)
-        psf = check_psf(psf, f"PSF {Path(self.path).name}")
-        psf = centred(psf, self.centre)
-        psf = resampled(psf, self.voxel or image.spacing, grid.voxel)
-        return crop_to_support(psf, self.keep)
+        return self._prepared(grid)[0]
+
+    def report(self, grid: Grid) -> Mapping[str, Any]:
+        """Return what was done to the PSF, with figures, and the notices that follow from them."""
+        return self._prepared(grid)[1]
 
     def notices(self) -> Iterator[str]:
         """Say what the file's reader assumed."""
-        yield from self._read().notices
+        yield from read_psf(psf_file(self.path)).notices
 
-    def _file(self) -> Path:
-        path = Path(self.path).expanduser()
-        if not path.exists():
-            raise FileNotFoundError(f"there is no PSF file {self.path}: check psf.path")
-        return path
+    def _prepared(self, grid: Grid) -> tuple[np.ndarray[Any, Any], Mapping[str, Any]]:
+        file = psf_file(self.path)
+        told = file.stat()
+        return _prepared(self, grid, (told.st_mtime_ns, told.st_size))
 
-    def _read(self) -> Image:
-        from ..files import read
 
-        return read(self._file())
+@lru_cache(maxsize=8)
+def _prepared(model: Measured, grid: Grid, stamp: tuple[int, int]) -> tuple[np.ndarray[Any, Any], Mapping[str, Any]]:
+    """Prepare a file's PSF once for each state of the file (``stamp``)."""
+    psf, report = prepare_psf(read_psf(psf_file(model.path)), model, grid)
+    psf.flags.writeable = False
+    return psf, report
+
+
+def prepare_psf(image: Image, model: Measured, grid: Grid) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:
+    """Return the PSF (Z, Y, X) of an image as a model asks, and the report of what was done.
+
+    The report holds ``offset`` and ``noise`` (counts), ``moved`` and ``off_centre`` (z, y, x pixels), ``voxel`` (from, to, µm),
+    ``shape`` (from, to), ``kept`` (share of the light left after cropping), ``fwhm`` (z, y, x; µm where the voxel is known)
+    and ``notices``.
+
+    Raises
+    ------
+    ValueError
+        when the channel is not there, or the PSF is empty, negative or not finite.
+    """
+    pixels = _channel(image, model.channel)
+    psf, floor = _cleaned(pixels, model)
+    psf = check_psf(psf, f"PSF {Path(model.path).name}").astype(np.float64)
+    where = choose_centre(psf, model.centre)
+    apart = off_centre(psf, where)
+    psf = centred(psf, where)
+    if grid.shape[0] == 1 and psf.shape[0] > 1:
+        psf = psf[psf.shape[0] // 2][None]
+    own = model.voxel or image.spacing
+    psf = resampled(psf, own, grid.voxel)
+    cropped = crop_to_support(psf, model.keep)
+    report = {
+        **floor,
+        "moved": [round(m // 2 - w, 4) + 0.0 for m, w in zip(pixels.shape, where, strict=True)],
+        "off_centre": [round(each, 3) for each in apart],
+        "voxel": [list(own), list(grid.voxel)],
+        "shape": [list(pixels.shape), list(cropped.shape)],
+        "kept": round(_share(psf, cropped.shape), 6),
+        "fwhm": [None if each is None else round(each, 4) for each in measure_widths(cropped, grid.voxel)],
+        "notices": [*_channel_notices(image, model), *_centre_notices(apart), *_voxel_notices(pixels, own, grid)],
+    }
+    return cropped, report
+
+
+def _channel(image: Image, channel: int) -> np.ndarray[Any, Any]:
+    if not 0 <= channel < image.sizes.get("C", 1):
+        raise ValueError(
+            f"the PSF file has {image.sizes.get('C', 1)} channels: psf.channel {channel} is not among them"
+        )
+    return np.asarray(image.block(0, channel), dtype=np.float64)
+
+
+def _cleaned(pixels: np.ndarray[Any, Any], model: Measured) -> tuple[np.ndarray[Any, Any], dict[str, float]]:
+    """Return the PSF without offset and noise, and what was removed."""
+    if not np.isfinite(pixels).all():
+        return pixels, {"offset": 0.0, "noise": 0.0}
+    floor = measure_floor(pixels)
+    offset = floor.offset if model.offset == "auto" else float(model.offset)
+    noise = floor.noise if model.clean else 0.0
+    return quieted(pixels - offset, noise), {"offset": round(offset, 6), "noise": round(noise, 6)}
+
+
+def _share(psf: np.ndarray[Any, Any], shape: tuple[int, ...]) -> float:
+    """Return the share of a PSF's light that lies in a centred box of this shape."""
+    box = tuple(
+        slice(max(0, size // 2 - length // 2), size // 2 + length // 2 + 1)
+        for size, length in zip(psf.shape, shape, strict=True)
+    )
+    return float(psf[box].sum() / psf.sum())
+
+
+def _channel_notices(image: Image, model: Measured) -> Iterator[str]:
+    channels, times = image.sizes.get("C", 1), image.sizes.get("T", 1)
+    if channels > 1:
+        yield f"the PSF file has {channels} channels: channel {model.channel} is used here (psf.channel)"
+    if times > 1:
+        yield f"the PSF file has {times} time points: the first is used"
+
+
+def _centre_notices(apart: tuple[float, float, float]) -> Iterator[str]:
+    if any(apart):
+        told = ", ".join(f"{axis} {each:+.2f}" for axis, each in zip(AXES, apart, strict=True) if each)
+        yield (
+            f"the PSF's peak lies off its centre ({told} pixels), and the result is moved the other way by as much: "
+            "set psf.centre to peak, unless the PSF is lopsided by nature"
+        )
+
+
+def _voxel_notices(pixels: np.ndarray[Any, Any], own: tuple[float | None, ...], grid: Grid) -> Iterator[str]:
+    if pixels.shape[0] > 1 and grid.shape[0] == 1:
+        yield "the PSF has depth but the image is flat: the PSF's focal plane is used"
+    if pixels.shape[0] == 1 and grid.shape[0] > 1:
+        yield "the PSF is flat but the image has depth: each plane is restored by itself (a 3-D PSF would use the others)"
+    for axis, size, length, mine, wanted in zip(AXES, pixels.shape, grid.shape, own, grid.voxel, strict=True):
+        if size == 1 or length == 1:
+            continue
+        if mine is None and wanted is not None:
+            yield f"the PSF does not say its voxel along {axis}: taken as the image's, {wanted:g} µm (psf.voxel)"
+        elif mine is not None and wanted is None:
+            yield f"the image does not say its voxel along {axis}: the PSF is used as it is, with {mine:g} µm (--voxel)"
+        elif mine and wanted and abs(mine / wanted - 1) > SAME:
+            yield (
+                f"the PSF's voxel along {axis} is {mine:g} µm but the image's is {wanted:g} µm: resampled "
+                "(psf.voxel, if the file is wrong)"
+            )
 
 
 def kept_psfs() -> Path:
@@ -143,104 +245,22 @@ def kept_psfs() -> Path:
     return Path(home) / "psf"
 
 
-def without_offset(psf: np.ndarray[Any, Any], offset: Literal["auto"] | float) -> np.ndarray[Any, Any]:
-    """Return the PSF less its offset, negative rest set to 0; auto is the median of the darkest of its corners.
+def psf_file(path: str) -> Path:
+    """Return the path of a PSF file that exists.
 
-    A PSF that has no floor to speak of (its darkest corner below a thousandth of the peak) is left alone.
+    Raises
+    ------
+    FileNotFoundError
+        when it does not.
     """
-    level = _darkest_corner(psf) if offset == "auto" else float(offset)
-    if offset == "auto" and abs(level) < 1e-3 * psf.max():
-        level = 0.0
-    return np.clip(psf - level, 0, None)
+    file = Path(path).expanduser()
+    if not file.exists():
+        raise FileNotFoundError(f"there is no PSF file {path}: check psf.path")
+    return file
 
 
-def _darkest_corner(psf: np.ndarray[Any, Any]) -> float:
-    corners = [psf]
-    for axis, size in enumerate(psf.shape):
-        part = max(1, size // 8)
-        low, high = np.arange(part), np.arange(size - part, size)
-        corners = [each.take(side, axis) for each in corners for side in (low, high)]
-    return float(min(np.median(each) for each in corners))
+def read_psf(file: Path) -> Image:
+    """Read a PSF file."""
+    from ..files import read
 
-
-def centred(psf: np.ndarray[Any, Any], centre: str) -> np.ndarray[Any, Any]:
-    """Return the PSF (Z, Y, X) with its centre at ``shape // 2`` of a shape that may have grown.
-
-    Only ``peak`` and ``centroid`` interpolate (cubic); the others move by whole pixels.
-    """
-    middle = [size // 2 for size in psf.shape]
-    peak = [int(each) for each in np.unravel_index(int(psf.argmax()), psf.shape)]
-    if centre == "middle":
-        where: list[float] = [float(each) for each in middle]
-    elif centre == "auto":
-        where = [
-            float(m - 1 if size % 2 == 0 and p <= m - 1 else m)
-            for size, m, p in zip(psf.shape, middle, peak, strict=True)
-        ]
-    elif centre == "peak":
-        where = [_sub_pixel(psf, peak, axis) for axis in range(3)]
-    else:
-        where = [float((psf * index).sum() / psf.sum()) for index in np.indices(psf.shape, sparse=True)]
-    return _moved(psf, where)
-
-
-def _sub_pixel(psf: np.ndarray[Any, Any], peak: list[int], axis: int) -> float:
-    """Return the vertex of the parabola through the peak and its two neighbours along an axis."""
-    place = peak[axis]
-    if not 0 < place < psf.shape[axis] - 1:
-        return float(place)
-    line = np.take(
-        psf[tuple(slice(p, p + 1) if a != axis else slice(None) for a, p in enumerate(peak))].ravel(),
-        [place - 1, place, place + 1],
-    )
-    bend = line[0] - 2 * line[1] + line[2]
-    return place + float(0.5 * (line[0] - line[2]) / bend) if bend < 0 else float(place)
-
-
-def _moved(psf: np.ndarray[Any, Any], where: list[float]) -> np.ndarray[Any, Any]:
-    """Return the PSF in an odd box around ``where``, grown with zeros, the fraction of a pixel interpolated."""
-    from scipy.ndimage import shift
-
-    nearest = [math.floor(each + 0.5) for each in where]
-    pads, cuts = [], []
-    for size, centre in zip(psf.shape, nearest, strict=True):
-        radius = max(centre, size - 1 - centre)
-        pads.append((radius - centre, radius - (size - 1 - centre)))
-        cuts.append(radius)
-    moved = np.pad(psf, pads)
-    rest = [n - w for n, w in zip(nearest, where, strict=True)]
-    if any(abs(each) > 1e-6 for each in rest):
-        moved = np.clip(
-            shift(moved, [0.0 if size == 1 else r for size, r in zip(moved.shape, rest, strict=True)], order=3), 0, None
-        )
-    return moved
-
-
-def resampled(
-    psf: np.ndarray[Any, Any], source: tuple[float | None, ...], target: tuple[float | None, ...]
-) -> np.ndarray[Any, Any]:
-    """Return the PSF on another voxel, its centre kept: cubic interpolation, averaged over each coarser voxel.
-
-    Where either voxel is unknown, or both are the same within 1 %, the axis is left as it is.
-    """
-    for axis, (own, wanted) in enumerate(zip(source, target, strict=True)):
-        if own and wanted and psf.shape[axis] > 1 and abs(own / wanted - 1) > SAME:
-            psf = _resampled_axis(psf, axis, wanted / own)
-    return psf
-
-
-def _resampled_axis(psf: np.ndarray[Any, Any], axis: int, factor: float) -> np.ndarray[Any, Any]:
-    from scipy.interpolate import CubicSpline
-
-    centre = psf.shape[axis] // 2
-    radius = max(1, math.ceil(centre / factor))
-    fine = max(1, math.ceil(factor)) * 2 + 1
-    steps = (np.arange(-radius, radius + 1)[:, None] + (np.arange(fine) - fine // 2) / fine) * factor
-    place = np.arange(-1, psf.shape[axis] + 1) - centre
-    ends = [(1, 1) if other == axis else (0, 0) for other in range(psf.ndim)]
-    spline = CubicSpline(place, np.pad(psf, ends), axis=axis, bc_type="natural")
-    steps = np.clip(steps, place[0], place[-1])
-    values = spline(steps.ravel())
-    averaged = values.reshape(*psf.shape[:axis], len(steps), fine, *psf.shape[axis + 1 :]).mean(axis=axis + 1)
-    clipped: np.ndarray[Any, Any] = np.clip(averaged, 0, None)
-    return clipped
+    return read(file)
