@@ -7,6 +7,8 @@ import functools
 import numpy as np
 import psfmodels
 import pytest
+import torch
+from scipy.ndimage import gaussian_filter
 
 import napari_deconv as nd
 from napari_deconv.methods.blur import Blur
@@ -76,26 +78,21 @@ def test_cleaning_halves_the_error_that_clipping_makes(seed: int) -> None:
 
 def test_a_cleaned_psf_restores_nearer_the_truth() -> None:
     generator = np.random.default_rng(121)
-    truth = np.zeros((25, 48, 48), np.float32)
-    truth[tuple(generator.integers(6, size - 6, 40) for size in truth.shape)] = generator.uniform(2e4, 6e4, 40)
+    truth = np.zeros((25, 40, 40), np.float32)
+    truth[tuple(generator.integers(5, size - 5, 30) for size in truth.shape)] = generator.uniform(2e4, 6e4, 30)
+    truth = gaussian_filter(truth, 1.5) + gaussian_filter(truth, (2, 6, 6))
     true = widefield().astype(np.float64)
-    blurred = Blur(true / true.sum(), truth.shape)
-    import torch
-
-    full = blurred.new_object()
-    full[blurred.frame] = torch.from_numpy(truth)
-    image = nd.Image(generator.poisson(np.clip(blurred.forward(full).numpy(), 0, None)).astype(np.float32))
+    blur = Blur(true / true.sum(), truth.shape)
+    scene = blur.new_object()
+    scene[blur.frame] = torch.from_numpy(truth)
+    image = nd.Image(generator.poisson(np.clip(blur.forward(scene).numpy(), 0, None)).astype(np.float32))
     errors = {}
     for clean in (True, False):
-        psf = {
-            "kind": "measured",
-            "path": Measured.of(measured(122).astype(np.float32)).path,
-            "clean": clean,
-        }
-        recipe = {"psf": psf, "background": 0, "method": {"kind": "richardson-lucy", "iterations": 15}}
+        psf = Measured.of(measured(122, noise=0.008).astype(np.float32), clean=clean)
+        recipe = nd.Recipe(psf=psf, background=0, method={"kind": "richardson-lucy", "iterations": 50})
         result = nd.restored(image, recipe, device="cpu").numpy()
         errors[clean] = float(np.linalg.norm(result - truth) / np.linalg.norm(truth))
-    assert errors[True] < errors[False]
+    assert errors[True] < 0.7 * errors[False]
 
 
 def test_a_tiny_psf_is_left_as_it_is() -> None:

@@ -118,7 +118,7 @@ def crop_to_support(psf: np.ndarray[Any, Any], keep: float = 0.999) -> np.ndarra
         centre = size // 2
         distance = np.abs(np.arange(size) - centre)
         by_distance = np.bincount(distance, weights=marginal)
-        enough = np.cumsum(by_distance) >= keep * by_distance.sum()
+        enough = np.cumsum(by_distance) >= keep * by_distance.sum() * (1 - 1e-12)
         radius = int(np.argmax(enough))
         box.append(slice(max(0, centre - radius), min(size, centre + radius + 1)))
     cropped = psf[tuple(box)]

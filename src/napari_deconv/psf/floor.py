@@ -46,16 +46,16 @@ def measure_floor(psf: np.ndarray[Any, Any]) -> Floor:
     blocks = _cut(psf)
     medians = {place: float(np.median(block)) for place, block in blocks.items()}
     darkest = min(medians, key=lambda place: (medians[place], place))
-    noise = _noise(blocks[darkest])
+    dark = sorted(medians, key=lambda place: medians[place])[: max(1, len(medians) // 8)]
+    noise = float(np.median([_noise(blocks[place]) for place in dark]))
     doubt = 5 * noise / np.sqrt(blocks[darkest].size)
     middle = tuple((max(place[axis] for place in blocks) + 1) / 2 for axis in range(3))
-    level, inner, innermost = (medians[_towards(darkest, middle, step)] for step in range(3))
+    inner, innermost = (medians[_towards(darkest, middle, step)] for step in (1, 2))
+    alike = [blocks[place].ravel() for place, median in medians.items() if median - medians[darkest] <= doubt]
+    level = float(np.median(np.concatenate(alike)))
     core_is_far = innermost < 0.2 * float(psf.max())
     if core_is_far and inner - level > max(doubt, 0.02 * abs(level)):
         level = _limit(level, inner, innermost, doubt)
-    else:
-        alike = [blocks[place].ravel() for place, median in medians.items() if median - level <= doubt]
-        level = float(np.median(np.concatenate(alike)))
     return Floor(0.0 if -doubt <= level < FAINT * float(psf.max()) else level, noise)
 
 
@@ -94,7 +94,7 @@ def _noise(block: np.ndarray[Any, Any]) -> float:
     axis = int(np.argmax(block.shape))
     differences = np.abs(np.diff(block.astype(np.float64), n=2, axis=axis)).ravel() / np.sqrt(6)
     kept = np.sort(differences)[: max(1, int(0.98 * differences.size))]
-    return float(np.sqrt(np.mean(kept**2)) * 1.05)
+    return float(np.sqrt(np.mean(kept**2)) * 1.07)
 
 
 def quieted(psf: np.ndarray[Any, Any], noise: float) -> np.ndarray[Any, Any]:
