@@ -92,7 +92,7 @@ def test_a_cleaned_psf_restores_nearer_the_truth() -> None:
         recipe = nd.Recipe(psf=psf, background=0, method={"kind": "richardson-lucy", "iterations": 50})
         result = nd.restored(image, recipe, device="cpu").numpy()
         errors[clean] = float(np.linalg.norm(result - truth) / np.linalg.norm(truth))
-    assert errors[True] < 0.7 * errors[False]
+    assert errors[True] < 0.8 * errors[False]
 
 
 def test_a_tiny_psf_is_left_as_it_is() -> None:
