@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time as clock
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, field as attribute, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from .background import VolumeFigures, measure_volume
 from .image import Image, Region
 from .methods.base import Estimate, Method
 from .methods.blur import Blur
-from .methods.heldout import Choice, choose_iterations
+from .methods.heldout import Choice
 from .posing import compute_psf, fit_to_image, pose_problem, resolve_psf, trial_box
 from .psf.base import Grid
 from .recipe import Recipe
@@ -130,6 +131,7 @@ class _Job:
         self.figures: list[VolumeFigures] = []
         self.tiles = 0
         self.iterations = 0
+        self.fraction = 0.0
 
     def run(self) -> Iterator[Progress]:
         """Yield the progress of every step of every tile, and last the whole."""
@@ -155,77 +157,76 @@ class _Job:
         psf = fit_to_image(self.psfs[volume.channel], part.shape)
         problem = pose_problem(part, volume.figures, Blur(psf, part.shape, self.device), self.image)
         end = volume.fraction(0.5 * part.size / volume.pixels.size)
-        trial = choose_iterations(method, problem, psf)
+        trial = method.choose(problem, psf)
         while True:
             try:
                 tried = next(trial)
             except StopIteration as finished:
                 choice: Choice = finished.value
                 break
-            fraction = volume.begin + (end - volume.begin) * tried.step / tried.steps
+            self.fraction = volume.begin + (end - volume.begin) * tried.step / tried.steps
             yield Progress(
-                fraction, tried.step, tried.steps, self.tiles + 1, self._seconds(), {"held_out": tried.score},
+                self.fraction, tried.step, tried.steps, self.tiles + 1, self._seconds(), {"held_out": tried.score},
                 lambda: self._block_image(part, box, volume), stage="choosing iterations",
             )  # fmt: skip
         self.choices.append(choice)
-        self.methods[volume.channel] = method.settled(int(choice.value))
+        self.methods[volume.channel] = method.settled(choice.value)
         return replace(volume, begin=end)
 
     def _restore_volume(self, volume: _Volume) -> Iterator[Progress]:
-        pending = self._plan(volume)
-        done = 0
+        pending, done = self._plan(volume), 0
         while pending:
             tile = pending.pop(0)
-            whole = done + 1 + len(pending)
+            halves = None
             try:
-                for estimate, blur in self._estimates(volume, tile):
-                    share = (done + estimate.step / estimate.steps) / whole
-                    yield self._progress(estimate, blur, tile, volume, volume.fraction(share))
-                blend(volume.target, tile, blur.crop(estimate.object))
+                yield from self._restore_tile(volume, tile, done)
             except (RuntimeError, MemoryError) as error:
-                pending = self._halved(tile, error) + pending
-                continue
-            done += 1
-            self.tiles += 1
-            self.iterations = estimate.step
+                halves = _halves(tile, error)
+            if halves:
+                release(self.device)
+                pending = [*halves, *pending]
+            else:
+                done += tile.voxels
+                self.tiles += 1
+
+    def _restore_tile(self, volume: _Volume, tile: Tile, done: int) -> Iterator[Progress]:
+        """Yield the progress of one tile, after ``done`` voxels of the volume, and put its result in place."""
+        blur = Blur(self.psfs[volume.channel], tile.outer_shape, self.device)
+        problem = pose_problem(volume.pixels[tile.outer], volume.figures, blur, self.image)
+        with closing(self.methods[volume.channel].iterate(problem)) as estimates:
+            for estimate in estimates:
+                share = (done + tile.voxels * estimate.step / estimate.steps) / volume.pixels.size
+                self.fraction = max(self.fraction, min(1.0, volume.fraction(share)))
+                yield from self._shown(estimate, blur, tile, volume)
+        self.iterations = estimate.step
+        blend(volume.target, tile, blur.crop(estimate.object))
 
     def _seconds(self) -> float:
         return clock.perf_counter() - self.started
 
     def _plan(self, volume: _Volume) -> list[Tile]:
         shape = self.image.spatial_shape
+        method, widths = self.methods[volume.channel], self.psfs[volume.channel].shape
         halo = tuple(
-            0 if size == 1 else psf // 2 + 1 for size, psf in zip(shape, self.psfs[volume.channel].shape, strict=True)
+            0 if size == 1 else int(method.reach * (width // 2)) + 1 for size, width in zip(shape, widths, strict=True)
         )
-        padding = tuple(size - 1 for size in self.psfs[volume.channel].shape)
-        return plan_tiles(shape, halo, padding, self.budget / (4 * self.recipe.method.volumes))  # type: ignore[arg-type]
+        padding = tuple(width - 1 for width in widths)
+        return plan_tiles(shape, halo, padding, self.budget / (4 * method.volumes))  # type: ignore[arg-type]
 
-    def _estimates(self, volume: _Volume, tile: Tile) -> Iterator[tuple[Estimate, Blur]]:
-        blur = Blur(self.psfs[volume.channel], tile.outer_shape, self.device)
-        problem = pose_problem(volume.pixels[tile.outer], volume.figures, blur, self.image)
-        estimates = self.methods[volume.channel].iterate(problem)
-        try:
-            for estimate in estimates:
-                yield estimate, blur
-        finally:
-            estimates.close()
+    def _shown(self, estimate: Estimate, blur: Blur, tile: Tile, volume: _Volume) -> Iterator[Progress]:
+        """Yield the progress of an estimate; its pixels can be read until the generator goes on, and hold no memory after."""
+        views = [blur.crop(estimate.object)]
 
-    def _halved(self, tile: Tile, error: BaseException) -> list[Tile]:
-        """Return the halves of a tile that did not fit the memory; any other error goes on its way."""
-        halves = tile.split() if is_out_of_memory(error) else None
-        if halves is None:
-            raise error
-        release(self.device)
-        return list(halves)
-
-    def _progress(self, estimate: Estimate, blur: Blur, tile: Tile, volume: _Volume, fraction: float) -> Progress:
         def make() -> Image:
-            pixels = to_numpy(blur.crop(estimate.object))
-            return self._block_image(pixels, tile.outer, volume)
+            if not views:
+                raise RuntimeError("this estimate is gone: read progress.estimate before asking for the next step")
+            return self._block_image(to_numpy(views[0]), tile.outer, volume)
 
-        return Progress(
-            fraction, estimate.step, estimate.steps, self.tiles + 1, self._seconds(), estimate.figures, make
-        )
+        figures = estimate.figures
+        try:
+            yield Progress(self.fraction, estimate.step, estimate.steps, self.tiles + 1, self._seconds(), figures, make)
+        finally:
+            views.clear()
 
     def _block_image(self, pixels: Any, box: tuple[slice, slice, slice], volume: _Volume) -> Image:
         z, y, x = box
@@ -262,6 +263,17 @@ class _Job:
             "seconds": round(seconds, 3),
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
         }
+
+
+def _halves(tile: Tile, error: BaseException) -> tuple[Tile, Tile]:
+    """Return the halves of a tile that did not fit the memory; any other error goes on its way."""
+    if not is_out_of_memory(error):
+        raise error
+    halves = tile.split()
+    if halves is None:
+        shape = " × ".join(map(str, tile.outer_shape))
+        raise MemoryError(f"a tile of {shape} does not fit the memory and is too small to cut: crop the PSF") from error
+    return halves
 
 
 def blend(target: np.ndarray[Any, Any], tile: Tile, restored_block: Tensor) -> None:

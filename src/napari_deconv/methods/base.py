@@ -11,9 +11,11 @@ from pydantic import Field
 from ..settings import Settings
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
     from .blur import Blur
+    from .heldout import Choice, Trial
 
 __all__ = ["Estimate", "Iterations", "Method", "Problem"]
 
@@ -64,12 +66,12 @@ class Method(Settings):
     summary: ClassVar[str] = ""
     reference: ClassVar[str] = ""
     order: ClassVar[int] = 100
-    non_negative: ClassVar[bool] = True
-    keeps_flux: ClassVar[bool] = False
     teaching: ClassVar[bool] = False
     """True for a baseline that is shown to teach, and may be worse than the blurred input."""
     volumes: ClassVar[float] = 6.0
     """Float32 volumes of the padded size that a run needs at its peak, transforms included."""
+    reach: ClassVar[float] = 1.0
+    """How far what a pixel becomes depends on its neighbours, in half widths of the PSF: the halo of a tile."""
 
     @classmethod
     def kind_name(cls) -> str:
@@ -77,8 +79,18 @@ class Method(Settings):
         return f"method {cls.model_fields['kind'].default}" if "kind" in cls.model_fields else "method"
 
     @property
+    def non_negative(self) -> bool:
+        """Whether the result is claimed never to be below zero."""
+        return True
+
+    @property
+    def keeps_flux(self) -> bool:
+        """Whether the result is claimed to hold the image's light, background aside, to a thousandth."""
+        return False
+
+    @property
     def is_automatic(self) -> bool:
-        """Whether the number of iterations is still to be chosen from the image."""
+        """Whether a value is still to be chosen from the image, once for all its tiles: the iterations, by default."""
         return getattr(self, "iterations", None) == "auto"
 
     @property
@@ -100,9 +112,18 @@ class Method(Settings):
         """The most iterations that ``auto`` tries."""
         return 100
 
-    def settled(self, iterations: int) -> Any:
-        """Return a copy whose automatic choices are made."""
-        return self.replace(iterations=iterations)
+    def choose(self, problem: Problem, psf: np.ndarray[Any, Any]) -> Generator[Trial, None, Choice]:
+        """Yield the trials of the automatic choice and return it: the iterations, by held-out photons.
+
+        ``problem`` is posed on a part of the image that is rich in light; ``psf`` (Z, Y, X) is its blur's.
+        """
+        from .heldout import choose_iterations
+
+        return (yield from choose_iterations(self, problem, psf))
+
+    def settled(self, value: float) -> Any:
+        """Return a copy whose automatic choice is made."""
+        return self.replace(iterations=int(value))
 
     def iterate(self, problem: Problem) -> Generator[Estimate]:
         """Yield one estimate a step; closing the generator cancels."""

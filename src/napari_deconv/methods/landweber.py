@@ -29,6 +29,7 @@ class Landweber(Method):
     reference: ClassVar[str] = "Landweber 1951; Bertero & Boccacci 1998"
     order: ClassVar[int] = 32
     volumes: ClassVar[float] = 7.5
+    reach: ClassVar[float] = 2.0
 
     kind: Literal["landweber"] = "landweber"
     iterations: Iterations = field(
@@ -52,6 +53,11 @@ class Landweber(Method):
         advanced=True,
     )
     positive: bool = field(True, title="Non-negative", description="Set what falls below zero to zero after each step.")
+
+    @property
+    def non_negative(self) -> bool:
+        """As asked."""
+        return self.positive
 
     @property
     def trial_steps(self) -> int:

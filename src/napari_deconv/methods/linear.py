@@ -16,16 +16,20 @@ van Kempen et al., "A quantitative comparison of image restoration methods for c
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from ..settings import field
 from .base import Estimate, Method, Problem
 from .frame import continue_smoothly
+from .heldout import Choice
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
+
+    from .heldout import Trial
 
 __all__ = ["Adjoint", "Tikhonov", "Wiener"]
 
@@ -62,7 +66,7 @@ class Wiener(Method):
     summary: ClassVar[str] = "One fast linear step; may ring and go negative around bright things."
     reference: ClassVar[str] = "Wiener 1949"
     order: ClassVar[int] = 30
-    non_negative: ClassVar[bool] = False
+    reach: ClassVar[float] = 2.0
 
     kind: Literal["wiener"] = "wiener"
     noise: Weight = field(
@@ -73,6 +77,26 @@ class Wiener(Method):
         shown_max=1,
         description="Noise-to-signal power ratio: larger is smoother. Auto takes it from the image by cross-validation.",
     )
+
+    @property
+    def non_negative(self) -> bool:
+        """A linear step rings below zero."""
+        return False
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether the weight is still to be chosen."""
+        return self.noise == "auto"
+
+    def choose(self, problem: Problem, psf: np.ndarray[Any, Any]) -> Generator[Trial, None, Choice]:
+        """Return the weight of least cross-validation score."""
+        yield from ()
+        return _choice("noise", problem, order=0)
+
+    def settled(self, value: float) -> Wiener:
+        """Return a copy with this weight."""
+        chosen: Wiener = self.replace(noise=value)
+        return chosen
 
     def iterate(self, problem: Problem) -> Generator[Estimate]:
         """Yield the one estimate."""
@@ -86,7 +110,7 @@ class Tikhonov(Method):
     summary: ClassVar[str] = "One fast linear step that penalises roughness in µm, so coarse z is treated fairly."
     reference: ClassVar[str] = "Tikhonov & Arsenin 1977; van Kempen et al. 1997"
     order: ClassVar[int] = 31
-    non_negative: ClassVar[bool] = False
+    reach: ClassVar[float] = 2.0
 
     kind: Literal["tikhonov"] = "tikhonov"
     weight: Weight = field(
@@ -101,10 +125,43 @@ class Tikhonov(Method):
         "gradient", title="Penalty", description="What is held small: the values, their slope, or their curvature."
     )
 
+    @property
+    def non_negative(self) -> bool:
+        """A linear step rings below zero."""
+        return False
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether the weight is still to be chosen."""
+        return self.weight == "auto"
+
+    def choose(self, problem: Problem, psf: np.ndarray[Any, Any]) -> Generator[Trial, None, Choice]:
+        """Return the weight of least cross-validation score."""
+        yield from ()
+        return _choice("weight", problem, order=self._order)
+
+    def settled(self, value: float) -> Tikhonov:
+        """Return a copy with this weight."""
+        chosen: Tikhonov = self.replace(weight=value)
+        return chosen
+
+    @property
+    def _order(self) -> int:
+        return ("size", "gradient", "laplacian").index(self.penalty)
+
     def iterate(self, problem: Problem) -> Generator[Estimate]:
         """Yield the one estimate."""
-        order = ("size", "gradient", "laplacian").index(self.penalty)
-        yield Estimate(_regularised_inverse(problem, self.weight, order), 1, 1)
+        yield Estimate(_regularised_inverse(problem, self.weight, self._order), 1, 1)
+
+
+def _choice(name: str, problem: Problem, order: int) -> Choice:
+    """Return the weight that cross-validation finds on a part of the image, to be used on all of it."""
+    import torch
+
+    blur = problem.blur
+    power = torch.fft.rfftn(continue_smoothly(problem.image - problem.background, blur), dim=blur.axes).abs().square()
+    weight = _cross_validated(power, blur.otf.abs().square(), _roughness(problem, order))
+    return Choice(name, weight, f"generalised cross-validation is least at {weight:.3g}")
 
 
 def _regularised_inverse(problem: Problem, weight: Weight, order: int) -> Tensor:

@@ -51,7 +51,6 @@ class RichardsonLucy(Method):
     summary: ClassVar[str] = "The standard for photon-counting images: keeps the light, never goes negative."
     reference: ClassVar[str] = "Richardson 1972; Lucy 1974; Biggs & Andrews 1997; Wang & Miller 2014"
     order: ClassVar[int] = 10
-    keeps_flux: ClassVar[bool] = True
     volumes: ClassVar[float] = 10.5
 
     kind: Literal["richardson-lucy"] = "richardson-lucy"
@@ -88,6 +87,11 @@ class RichardsonLucy(Method):
         """The most iterations that ``auto`` tries."""
         return 300 if self.acceleration == "none" else 80
 
+    @property
+    def keeps_flux(self) -> bool:
+        """Light is kept unless a penalty flattens it."""
+        return self.tv == 0
+
     def iterate(self, problem: Problem) -> Generator[Estimate]:
         """Yield the estimate after each iteration."""
         steps = self.steps
@@ -98,10 +102,10 @@ class RichardsonLucy(Method):
             estimate = momentum.step(climb, estimate) if momentum else climb.step(estimate, out=estimate)
             yield Estimate(estimate, step, steps)
 
-    def settled(self, iterations: int) -> RichardsonLucy:
+    def settled(self, value: float) -> RichardsonLucy:
         """Return a copy whose automatic choices are made."""
         chosen: RichardsonLucy = self.replace(
-            iterations=iterations, acceleration="heavy-ball" if self.acceleration == "auto" else self.acceleration
+            iterations=int(value), acceleration="heavy-ball" if self.acceleration == "auto" else self.acceleration
         )
         return chosen
 

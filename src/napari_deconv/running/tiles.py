@@ -46,6 +46,11 @@ class Tile:
         return z, y, x
 
     @property
+    def voxels(self) -> int:
+        """How many voxels the core has."""
+        return math.prod(stop - start for start, stop in self.core)
+
+    @property
     def is_whole(self) -> bool:
         """Whether the tile is the whole volume."""
         return self.outer_shape == self.volume and all(
