@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets everything up on a fresh machine: Debian packages for real windows, .venv, torch, the package with its tools.
 # A second call is quick: it compares a stamp with the files that decide the result. PYTHON=… chooses the interpreter.
+# With --packages it only lists the Debian packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -78,6 +79,7 @@ install_project() {
   "${pip[@]}" -e ".[dev]" -c constraints.txt
 }
 
+if [ "${1:-}" = --packages ]; then echo $WINDOW_PACKAGES; exit 0; fi
 wanted=$(wanted_stamp)
 if [ "$(cat "$STAMP" 2>/dev/null)" = "$wanted" ]; then exit 0; fi
 started=$SECONDS

@@ -7,15 +7,33 @@ from pathlib import Path
 
 import pytest
 
+# More threads than cores slow PyTorch badly; it reads this once, when it is first imported.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
 HERE = Path(__file__).resolve()
+ROOT = HERE.parents[1]
 
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep what a test writes for later (PSFs from memory) out of the user's own folder."""
-    home = tmp_path_factory.getbasetemp() / "home"
+    """Give each test a user's folder of its own, so that none sees what another (or the user) kept there."""
+    home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("NAPARI_DECONV_HOME", str(home))
     return home
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def test_output() -> Path:
+    """The folder for what people may want to look at after a run, such as screenshots; git ignores it."""
+    folder = ROOT / "test-output"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

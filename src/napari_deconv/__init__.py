@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from . import methods as methods, psf as psf
     from .files import read as read, write as write
     from .image import Channel as Channel, Image as Image, Optics as Optics, Region as Region
+    from .progress import Progress as Progress
     from .recipe import Recipe as Recipe
-    from .restore import Progress as Progress, restore as restore, restored as restored
+    from .restore import restore as restore, restored as restored
     from .sample import sample as sample
 
 _HOMES = {
-    "Channel": "image", "Image": "image", "Optics": "image", "Region": "image", "Progress": "restore",
+    "Channel": "image", "Image": "image", "Optics": "image", "Region": "image", "Progress": "progress",
     "Recipe": "recipe", "read": "files", "restore": "restore", "restored": "restore", "sample": "sample", "write": "files",
 }  # fmt: skip
 _ROOMS = ("methods", "psf")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import time as clock
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, field as attribute, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field as attribute, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,52 +16,39 @@ from .methods.base import Estimate, Method
 from .methods.blur import Blur
 from .methods.heldout import Choice
 from .posing import compute_psf, fit_to_image, pose_problem, resolve_psf, trial_box
+from .progress import Progress
 from .psf.base import Grid
 from .recipe import Recipe
+from .record import describe_choices, describe_psfs, describe_run
 from .running.device import choose_device, is_out_of_memory, plan_budget, release
 from .running.tiles import Tile, plan_tiles
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Progress", "compute_psf", "restore", "restored", "resolve_psf"]
+__all__ = ["Known", "Progress", "compute_psf", "resolve_psf", "restore", "restored"]
 
 
-@dataclass(frozen=True)
-class Progress:
-    """One step of a restoration.
+@dataclass
+class Known:
+    """What has been measured of one image: kept by whoever restores parts of it again and again, such as a preview.
 
-    fraction : share of the whole job that is done, in [0, 1].
-    step, steps : the method's step within the current block, and how many there are.
-    block : which piece (channel × time × tile), from 1.
-    seconds : since the start; seconds_left : expected, None at first.
-    figures : the method's own figures of this step.
-    stage : ``restoring``, or ``choosing iterations`` while the automatic choice is made on a part of the image.
+    Figures do not depend on the method, choices not on the region; both are of the whole image, so that a part is
+    restored as the whole will be.
     """
 
-    fraction: float
-    step: int
-    steps: int
-    block: int
-    seconds: float
-    figures: Mapping[str, float]
-    make: Any = attribute(repr=False)
-    stage: str = "restoring"
-
-    @property
-    def estimate(self) -> Image:
-        """The current block so far as an `Image`; the last progress carries the whole result. Read it before going on."""
-        made: Image = self.make()
-        return made
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Expected seconds until the end."""
-        return self.seconds * (1 - self.fraction) / self.fraction if self.fraction > 0 else None
+    figures: dict[Any, VolumeFigures] = attribute(default_factory=dict)
+    choices: dict[Any, Choice] = attribute(default_factory=dict)
 
 
 def restore(
-    image: Image, recipe: Recipe | Mapping[str, Any] | None = None, *, device: str = "auto", memory: str | int = "auto"
+    image: Image,
+    recipe: Recipe | Mapping[str, Any] | None = None,
+    *,
+    device: str = "auto",
+    memory: str | int = "auto",
+    region: Region | None = None,
+    known: Known | None = None,
 ) -> Iterator[Progress]:
     """Restore an image, one estimate at a time; closing the generator cancels.
 
@@ -73,6 +58,8 @@ def restore(
     recipe : what to do; by default Richardson-Lucy with the PSF of the image's own metadata.
     device : ``auto``, ``cpu``, ``cuda`` or ``mps``.
     memory : what the run may take, such as ``4GB``, or ``auto``.
+    region : the part to restore, with the PSF, figures and choices of the whole image; by default all of it.
+    known : what an earlier call measured of the same image.
 
     Yields
     ------
@@ -85,22 +72,26 @@ def restore(
         in one sentence with the remedy, when image and recipe do not fit.
     """
     asked = recipe if isinstance(recipe, Recipe) else Recipe.parse(dict(recipe or {}))
-    job = _Job(image, asked, choose_device(device), memory)
-    return job.run()
+    return _Job(image, asked, choose_device(device), memory, region or Region({}), known or Known()).run()
 
 
 def restored(
-    image: Image, recipe: Recipe | Mapping[str, Any] | None = None, *, device: str = "auto", memory: str | int = "auto"
+    image: Image,
+    recipe: Recipe | Mapping[str, Any] | None = None,
+    *,
+    device: str = "auto",
+    memory: str | int = "auto",
+    region: Region | None = None,
 ) -> Image:
-    """Return the whole restored image, float32. Parameters and errors as in `restore`."""
-    for progress in restore(image, recipe, device=device, memory=memory):
+    """Return the restored image, float32. Parameters and errors as in `restore`."""
+    for progress in restore(image, recipe, device=device, memory=memory, region=region):
         last = progress
     return last.estimate
 
 
 @dataclass(frozen=True)
 class _Volume:
-    """One channel and time point: where its pixels come from and go to, its figures, and its share of the job."""
+    """One channel and time point: its place, its pixels with their halo, its figures, and its share of the job."""
 
     time: int
     channel: int
@@ -116,16 +107,23 @@ class _Volume:
 
 
 class _Job:
-    """One restoration under way: what is done, and what the history will say."""
+    """One restoration under way: what is done, and what the history will say.
 
-    def __init__(self, image: Image, recipe: Recipe, device: Any, memory: str | int) -> None:
-        self.image, self.recipe, self.device = image, recipe, device
+    ``image`` is whole, ``part`` what is restored; ``outer`` is the box of it with its halo, ``inner`` the part within that.
+    """
+
+    def __init__(
+        self, image: Image, recipe: Recipe, device: Any, memory: str | int, region: Region, known: Known
+    ) -> None:
+        self.image, self.recipe, self.device, self.known = image, recipe, device, known
         self.budget = plan_budget(memory, device)
         self.started = clock.perf_counter()
-        channels, times = image.sizes.get("C", 1), image.sizes.get("T", 1)
-        self.places = [(time, channel) for time in range(times) for channel in range(channels)]
-        self.models = [resolve_psf(image, recipe, channel) for channel in range(channels)]
-        self.psfs = [compute_psf(image, recipe, channel) for channel in range(channels)]
+        self.part = image.crop(region)
+        self.times = range(image.sizes.get("T", 1))[slice(*region.bounds.get("T", (None, None)))]
+        self.channels = range(image.sizes.get("C", 1))[slice(*region.bounds.get("C", (None, None)))]
+        self.models = {channel: resolve_psf(image, recipe, channel) for channel in self.channels}
+        self.psfs = {channel: compute_psf(image, recipe, channel) for channel in self.channels}
+        self.outer, self.inner = _with_halo(image, region, self._halo())
         self.methods: dict[int, Method] = {}
         self.choices: list[Choice] = []
         self.figures: list[VolumeFigures] = []
@@ -135,51 +133,67 @@ class _Job:
 
     def run(self) -> Iterator[Progress]:
         """Yield the progress of every step of every tile, and last the whole."""
-        whole = Image(np.zeros(self.image.shape, dtype=np.float32), self.image.axes)
-        for number, (time, channel) in enumerate(self.places):
-            pixels = self.image.block(time, channel)
-            figures = measure_volume(pixels, self.recipe.background)
-            self.figures.append(figures)
-            ends = number / len(self.places), (number + 1) / len(self.places)
-            volume = _Volume(time, channel, pixels, figures, whole.block(time, channel), *ends)
+        whole = Image(np.zeros(self.part.shape, dtype=np.float32), self.part.axes)
+        places = [(time, channel) for time in self.times for channel in self.channels]
+        for number, (time, channel) in enumerate(places):
+            target = whole.block(time - self.times[0], channel - self.channels[0])
+            ends = number / len(places), (number + 1) / len(places)
+            pixels = self.image.block(time, channel)[self.outer]
+            volume = _Volume(time, channel, pixels, self._measured(time, channel), target, *ends)
             settled = yield from self._settle(volume)
             yield from self._restore_volume(settled)
         yield self._finished(whole.data)
 
+    def _measured(self, time: int, channel: int) -> VolumeFigures:
+        key = (time, channel, self.recipe.background)
+        if key not in self.known.figures:
+            self.known.figures[key] = measure_volume(self.image.block(time, channel), self.recipe.background)
+        self.figures.append(self.known.figures[key])
+        return self.known.figures[key]
+
     def _settle(self, volume: _Volume) -> Generator[Progress, None, _Volume]:
         """Make the automatic choices of a channel at its first time point; return the volume that is left to do."""
-        method = self.recipe.method
-        if volume.channel in self.methods or not method.is_automatic:
-            self.methods.setdefault(volume.channel, method)
+        method, channel = self.recipe.method, volume.channel
+        if channel in self.methods or not method.is_automatic:
+            self.methods.setdefault(channel, method)
             return volume
-        box = trial_box(volume.pixels, self.psfs[volume.channel].shape, volume.figures.background)
-        part = volume.pixels[box]
-        psf = fit_to_image(self.psfs[volume.channel], part.shape)
-        problem = pose_problem(part, volume.figures, Blur(psf, part.shape, self.device), self.image)
-        end = volume.fraction(0.5 * part.size / volume.pixels.size)
-        trial = method.choose(problem, psf)
+        key = (channel, self.models[channel], method, self.recipe.background)
+        end = volume.begin
+        if key not in self.known.choices:
+            end = volume.fraction(0.3)
+            self.known.choices[key] = yield from self._try_out(volume, end)
+        choice = self.known.choices[key]
+        self.choices.append(choice)
+        self.methods[channel] = method.settled(choice.value)
+        return replace(volume, begin=end)
+
+    def _try_out(self, volume: _Volume, end: float) -> Generator[Progress, None, Choice]:
+        """Make the automatic choice on the part of the first time point that is richest in light."""
+        pixels = self.image.block(self.times[0], volume.channel)
+        box = trial_box(pixels, self.psfs[volume.channel].shape, volume.figures.background)
+        psf = fit_to_image(self.psfs[volume.channel], pixels[box].shape)
+        blur = Blur(psf, pixels[box].shape, self.device)
+        trial = self.recipe.method.choose(pose_problem(pixels[box], volume.figures, blur, self.image), psf)
         while True:
             try:
                 tried = next(trial)
             except StopIteration as finished:
                 choice: Choice = finished.value
-                break
+                return choice
             self.fraction = volume.begin + (end - volume.begin) * tried.step / tried.steps
             yield Progress(
                 self.fraction, tried.step, tried.steps, self.tiles + 1, self._seconds(), {"held_out": tried.score},
-                lambda: self._block_image(part, box, volume), stage="choosing iterations",
+                lambda: self.part, stage="choosing iterations",
             )  # fmt: skip
-        self.choices.append(choice)
-        self.methods[volume.channel] = method.settled(choice.value)
-        return replace(volume, begin=end)
 
     def _restore_volume(self, volume: _Volume) -> Iterator[Progress]:
+        blended = np.zeros(volume.pixels.shape, dtype=np.float32)
         pending, done = self._plan(volume), 0
         while pending:
             tile = pending.pop(0)
             halves = None
             try:
-                yield from self._restore_tile(volume, tile, done)
+                yield from self._restore_tile(volume, tile, done, blended)
             except (RuntimeError, MemoryError) as error:
                 halves = _halves(tile, error)
             if halves:
@@ -188,8 +202,11 @@ class _Job:
             else:
                 done += tile.voxels
                 self.tiles += 1
+        volume.target[...] = blended[self.inner]
 
-    def _restore_tile(self, volume: _Volume, tile: Tile, done: int) -> Iterator[Progress]:
+    def _restore_tile(
+        self, volume: _Volume, tile: Tile, done: int, blended: np.ndarray[Any, Any]
+    ) -> Iterator[Progress]:
         """Yield the progress of one tile, after ``done`` voxels of the volume, and put its result in place."""
         blur = Blur(self.psfs[volume.channel], tile.outer_shape, self.device)
         problem = pose_problem(volume.pixels[tile.outer], volume.figures, blur, self.image)
@@ -199,28 +216,34 @@ class _Job:
                 self.fraction = max(self.fraction, min(1.0, volume.fraction(share)))
                 yield from self._shown(estimate, blur, tile, volume)
         self.iterations = estimate.step
-        blend(volume.target, tile, blur.crop(estimate.object))
+        blend(blended, tile, blur.crop(estimate.object))
 
     def _seconds(self) -> float:
         return clock.perf_counter() - self.started
 
-    def _plan(self, volume: _Volume) -> list[Tile]:
-        shape = self.image.spatial_shape
-        method, widths = self.methods[volume.channel], self.psfs[volume.channel].shape
-        halo = tuple(
-            0 if size == 1 else int(method.reach * (width // 2)) + 1 for size, width in zip(shape, widths, strict=True)
+    def _halo(self) -> tuple[int, int, int]:
+        """Return the pixels beyond a tile that can matter to it: the method's reach in the largest PSF, none on a flat axis."""
+        reach = self.recipe.method.reach
+        z, y, x = (
+            0 if size == 1 else int(reach * (max(psf.shape[axis] for psf in self.psfs.values()) // 2)) + 1
+            for axis, size in enumerate(self.image.spatial_shape)
         )
-        padding = tuple(width - 1 for width in widths)
-        return plan_tiles(shape, halo, padding, self.budget / (4 * method.volumes))  # type: ignore[arg-type]
+        return z, y, x
+
+    def _plan(self, volume: _Volume) -> list[Tile]:
+        z, y, x = self.psfs[volume.channel].shape
+        most = self.budget / (4 * self.recipe.method.volumes)
+        return plan_tiles(volume.pixels.shape, self._halo(), (z - 1, y - 1, x - 1), most)
 
     def _shown(self, estimate: Estimate, blur: Blur, tile: Tile, volume: _Volume) -> Iterator[Progress]:
         """Yield the progress of an estimate; its pixels can be read until the generator goes on, and hold no memory after."""
-        views = [blur.crop(estimate.object)]
+        box = self.inner if tile.is_whole else (slice(None), slice(None), slice(None))
+        views = [blur.crop(estimate.object)[box]]
 
         def make() -> Image:
             if not views:
                 raise RuntimeError("this estimate is gone: read progress.estimate before asking for the next step")
-            return self._block_image(to_numpy(views[0]), tile.outer, volume)
+            return self._block_image(to_numpy(views[0]), tile, volume)
 
         figures = estimate.figures
         try:
@@ -228,41 +251,27 @@ class _Job:
         finally:
             views.clear()
 
-    def _block_image(self, pixels: Any, box: tuple[slice, slice, slice], volume: _Volume) -> Image:
-        z, y, x = box
-        bounds = {"Z": (z.start, z.stop), "Y": (y.start, y.stop), "X": (x.start, x.stop)}
-        bounds |= {"T": (volume.time, volume.time + 1), "C": (volume.channel, volume.channel + 1)}
+    def _block_image(self, pixels: np.ndarray[Any, Any], tile: Tile, volume: _Volume) -> Image:
+        """Return the pixels of a tile as an image: of the part asked for where the tile is whole, else with its halo."""
+        bounds = {"T": (volume.time, volume.time + 1), "C": (volume.channel, volume.channel + 1)}
+        starts = [outer.start + (inner.start if tile.is_whole else own.start)
+                  for outer, inner, own in zip(self.outer, self.inner, tile.outer, strict=True)]  # fmt: skip
+        for axis, start, size in zip("ZYX", starts, pixels.shape, strict=True):
+            bounds[axis] = (start, start + size)
         block = self.image.crop(Region({axis: each for axis, each in bounds.items() if axis in self.image.axes}))
         return block.replace(data=pixels.reshape(block.shape))
 
     def _finished(self, result: np.ndarray[Any, Any]) -> Progress:
         seconds = self._seconds()
-        image = self.image.replace(data=result, history=(*self.image.history, self._record(seconds)))
-        return Progress(1.0, self.iterations, self.iterations, self.tiles, seconds, {}, lambda: image)
-
-    def _record(self, seconds: float) -> dict[str, Any]:
-        """Return what the history keeps: enough to run it again and to defend every pixel."""
-        reports = [dict(model.report(Grid.of(self.image))) for model in self.models]
-        notices = [notice for model in self.models for notice in model.notices()]
-        notices += [notice for report in reports for notice in report.pop("notices", ())]
-        return {
-            "software": "napari-deconv",
-            "versions": versions(),
-            "recipe": self.recipe.dump(),
-            "digest": self.recipe.digest,
-            "method": self.recipe.method.title,
-            "psf": [model.model_dump(mode="json", exclude_none=True) for model in self.models],
-            "psf_sha256": [hashlib.sha256(psf.tobytes()).hexdigest() for psf in self.psfs],
-            "background": [round(each.background, 6) for each in self.figures],
-            "psf_report": reports,
-            "notices": list(dict.fromkeys(notices)),
-            "choices": [asdict(choice) for choice in self.choices],
-            "iterations": self.iterations,
-            "tiles": self.tiles,
-            "device": str(self.device),
-            "seconds": round(seconds, 3),
-            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        record = {
+            **describe_run(
+                self.recipe, iterations=self.iterations, tiles=self.tiles, device=self.device, seconds=seconds
+            ),
+            **describe_psfs(list(self.models.values()), self.psfs.values(), Grid.of(self.image)),
+            **describe_choices(self.figures, self.choices),
         }
+        image = self.part.replace(data=result, history=(*self.image.history, record))
+        return Progress(1.0, self.iterations, self.iterations, self.tiles, seconds, {}, lambda: image)
 
 
 def _halves(tile: Tile, error: BaseException) -> tuple[Tile, Tile]:
@@ -274,6 +283,19 @@ def _halves(tile: Tile, error: BaseException) -> tuple[Tile, Tile]:
         shape = " × ".join(map(str, tile.outer_shape))
         raise MemoryError(f"a tile of {shape} does not fit the memory and is too small to cut: crop the PSF") from error
     return halves
+
+
+def _with_halo(
+    image: Image, region: Region, halo: tuple[int, int, int]
+) -> tuple[tuple[slice, slice, slice], tuple[slice, slice, slice]]:
+    """Return the box of a volume (Z, Y, X) that holds a region and its halo, and the region within that box."""
+    outer, inner = [], []
+    for axis, size, margin in zip("ZYX", image.spatial_shape, halo, strict=True):
+        start, stop = region.bounds.get(axis, (0, size))
+        box = slice(max(0, start - margin), min(size, stop + margin))
+        outer.append(box)
+        inner.append(slice(start - box.start, stop - box.start))
+    return (outer[0], outer[1], outer[2]), (inner[0], inner[1], inner[2])
 
 
 def blend(target: np.ndarray[Any, Any], tile: Tile, restored_block: Tensor) -> None:
@@ -291,10 +313,3 @@ def to_numpy(values: Tensor) -> np.ndarray[Any, Any]:
     import torch
 
     return np.array(values.detach().to("cpu", torch.float32).numpy())
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that decide a result."""
-    from importlib.metadata import version
-
-    return {name: version(name) for name in ("napari-deconv", "numpy", "scipy", "torch")}

@@ -146,6 +146,9 @@ def _taken_apart(annotation: Any, rules: list[Any]) -> tuple[set[Any], list[str]
     return {origin or annotation}, words, rules
 
 
+PLAIN = ("float", "int", "str", "bool")
+"""Types that pydantic names as if they were keys, where a key may be of several."""
+
 S = TypeVar("S", bound=Settings)
 
 
@@ -214,16 +217,36 @@ def _descendants(base: type[Any]) -> Iterator[type[Any]]:
 
 
 def explain_invalid(error: ValidationError) -> str:
-    """Say in one sentence what is wrong with a value: the dotted key, the value, the rule."""
-    parts = []
+    """Say in one sentence what is wrong with a value: the dotted key, the value, the rule.
+
+    Of a key that may be of several types, only what the value broke as the type that it is gets said.
+    """
+    broken: dict[str, list[Any]] = {}
     for each in error.errors(include_url=False):
-        where = ".".join(str(part) for part in each["loc"])
-        message = each["msg"].removeprefix("Value error, ")
-        given = each.get("input")
-        told = (
-            f" (given {given!r})"
-            if isinstance(given, (str, int, float, bool)) and each["type"] != "value_error"
-            else ""
+        where = ".".join(
+            part for part in map(str, each["loc"]) if part.replace("_", "").isalnum() and part not in PLAIN
         )
-        parts.append(f"{where + ': ' if where else ''}{message[:1].lower() + message[1:]}{told}")
+        broken.setdefault(where, []).append(each)
+    parts = []
+    for where, errors in broken.items():
+        told = [each for each in errors if not each["type"].endswith(("_type", "_parsing", "literal_error"))] or errors
+        rules = " or ".join(dict.fromkeys(_rule(each) for each in told))
+        parts.append(f"{where + ': ' if where else ''}{rules}{_given(told[0])}")
     return "; ".join(dict.fromkeys(parts))
+
+
+def _rule(error: Any) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ").split(", unable to parse")[0]
+    for said, better in (
+        ("Input should be", "must be"),
+        ("greater than or equal to", "at least"),
+        ("less than or equal to", "at most"),
+    ):
+        message = message.replace(said, better)
+    return message[:1].lower() + message[1:]
+
+
+def _given(error: Any) -> str:
+    given = error.get("input")
+    plain = isinstance(given, (str, int, float, bool)) and error["type"] != "value_error"
+    return f" (given {given!r})" if plain else ""

@@ -1,4 +1,4 @@
-"""A napari that knows its own readers and this package, and nothing of the user's."""
+"""A napari that knows its own readers and this package, and nothing of the user's; small images to restore in it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 MANIFEST = Path(__file__).parents[2] / "src" / "napari_deconv" / "napari.yaml"
@@ -16,14 +17,13 @@ def plugins(npe2pm: Any, plugin_settings: None) -> Any:
     """Register this package's manifest and napari's builtins, for this test alone."""
     from npe2 import PluginManifest
 
-    manifest = PluginManifest.from_file(MANIFEST)
     npe2pm.register(PluginManifest.from_distribution("napari"))
-    npe2pm.register(manifest)
+    npe2pm.register(PluginManifest.from_file(MANIFEST))
     return npe2pm
 
 
 @pytest.fixture
-def open_napari(make_napari_viewer: Callable[..., Any], qtbot: Any) -> Callable[..., Any]:
+def open_napari(make_napari_viewer: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that opens a shown napari window."""
 
     def opened(**given: Any) -> Any:
@@ -32,3 +32,38 @@ def open_napari(make_napari_viewer: Callable[..., Any], qtbot: Any) -> Callable[
         return viewer
 
     return opened
+
+
+@pytest.fixture
+def open_panel(open_napari: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that opens napari with a widget of this plugin, and gives viewer and widget."""
+
+    def opened(widget: str = "Restore", layers: tuple[Any, ...] = ()) -> tuple[Any, Any]:
+        viewer = open_napari()
+        for layer in layers:
+            viewer.add_layer(layer)
+        _, inner = viewer.window.add_plugin_dock_widget("napari-deconv", widget)
+        return viewer, inner
+
+    return opened
+
+
+@pytest.fixture
+def spots() -> np.ndarray[Any, Any]:
+    """Blurred spots on an offset, with photon noise: (Z, Y, X) uint16."""
+    from scipy.ndimage import gaussian_filter
+
+    random = np.random.default_rng(3)
+    truth = np.zeros((8, 40, 48))
+    truth[random.integers(2, 6, 12), random.integers(4, 36, 12), random.integers(4, 44, 12)] = 8000
+    return random.poisson(gaussian_filter(truth, (1, 1.5, 1.5)) + 50).astype(np.uint16)
+
+
+@pytest.fixture
+def bead() -> np.ndarray[Any, Any]:
+    """The PSF of the spots."""
+    from scipy.ndimage import gaussian_filter
+
+    point = np.zeros((7, 13, 13), np.float32)
+    point[3, 6, 6] = 1
+    return gaussian_filter(point, (1, 1.5, 1.5))

@@ -67,7 +67,8 @@ def test_lazy_data_stay_lazy() -> None:
 
 
 def test_rgb_is_one_layer() -> None:
-    image = Image(np.zeros((6, 7, 3), np.uint8), "YXC", metadata={"rgb": True})
+    colours = tuple(Channel(name=name) for name in ("red", "green", "blue"))
+    image = Image(np.zeros((6, 7, 3), np.uint8), "YXC", channels=colours)
     (layer,) = made(image)
     assert layer.rgb
     assert layer.data.shape == (6, 7, 3)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..image import Image
+from .whole import is_zarr_folder, written_whole
 
 __all__ = ["READABLE", "WRITABLE", "read", "read_history", "supports", "write"]
 
-WRITABLE = (".ome.tif", ".ome.tiff", ".tif", ".tiff")
+WRITABLE = (".ome.tif", ".ome.tiff", ".tif", ".tiff", ".ome.zarr", ".zarr")
 """Suffixes that `write` knows; the longest that fits decides."""
 READABLE = (*WRITABLE, ".ome.btf", ".btf", ".tf8", ".tf2")
 LAZY_ABOVE = 10**9
@@ -41,7 +42,7 @@ def read(
 
     Parameters
     ----------
-    path : a TIFF file (ImageJ, OME, plain, BigTIFF).
+    path : a TIFF file (ImageJ, OME, plain, BigTIFF) or an OME-Zarr folder.
     axes : a letter a dimension, such as ``ZYX``, instead of what the file says.
     voxel : µm per pixel, a mapping or a sequence for the spatial axes, instead of what the file says; axes left out stay.
     series : which image of a file that holds several, from 0.
@@ -61,9 +62,11 @@ def read(
     place = Path(path).expanduser()
     limit = {True: -1.0, False: float("inf"), None: _lazy_above()}[lazy]
     _check_readable(place)
-    from .tiff import read_tiff
-
-    return read_tiff(place, axes=axes, voxel=voxel, series=series, lazy_above=limit)
+    if place.is_dir():
+        from .zarr import read_zarr as reader
+    else:
+        from .tiff import read_tiff as reader
+    return reader(place, axes=axes, voxel=voxel, series=series, lazy_above=limit)
 
 
 def write(path: str | os.PathLike[str], image: Image, *, overwrite: bool = False) -> None:
@@ -78,21 +81,26 @@ def write(path: str | os.PathLike[str], image: Image, *, overwrite: bool = False
     FileNotFoundError, PermissionError, ValueError, OSError
         in one sentence with the remedy.
     """
-    from .whole import written_whole
-
     place = Path(path).expanduser()
     suffix = suffix_of(place, WRITABLE)
     if suffix is None:
         raise ValueError(f"{place.name} has no suffix that can be written: use one of {', '.join(WRITABLE)}")
     with written_whole(place, overwrite=overwrite) as temporary:
-        if suffix.startswith(".ome.tif"):
-            from .tiff import write_ome_tiff
+        _writer(suffix)(temporary, image)
 
-            write_ome_tiff(temporary, image)
-        else:
-            from .hyperstack import write_imagej
 
-            write_imagej(temporary, image)
+def _writer(suffix: str) -> Callable[[Path, Image], None]:
+    if suffix.endswith(".zarr"):
+        from .zarr import write_zarr
+
+        return write_zarr
+    if suffix.startswith(".ome"):
+        from .ome_tiff import write_ome_tiff
+
+        return write_ome_tiff
+    from .hyperstack import write_imagej
+
+    return write_imagej
 
 
 def read_history(path: str | os.PathLike[str]) -> tuple[Mapping[str, Any], ...]:
@@ -111,9 +119,9 @@ def _lazy_above() -> float:
 def _check_readable(path: Path) -> None:
     if not path.exists():
         raise FileNotFoundError(f"there is no file {path}: check the path")
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder, not an image file: give a file inside it")
+    if path.is_dir() and not is_zarr_folder(path):
+        raise IsADirectoryError(f"{path} is a folder that is no OME-Zarr: give an image file")
     if not os.access(path, os.R_OK):
         raise PermissionError(f"{path} may not be read: change its permissions or copy it")
-    if path.stat().st_size == 0:
+    if path.is_file() and path.stat().st_size == 0:
         raise ValueError(f"{path} is empty (0 bytes): copy it again from its source")

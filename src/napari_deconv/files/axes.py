@@ -1,4 +1,4 @@
-"""The axes of a file become axes of an `Image`: ambiguous ones are resolved, with a notice, and colour samples become channels."""
+"""The axes of a file as axes of an `Image`: ambiguous ones are resolved, with a notice, and colour samples become channels."""
 
 from __future__ import annotations
 
@@ -66,7 +66,10 @@ def check_given(given: str, axes: str, shape: Sequence[int], name: str) -> str:
 
 
 def with_samples_as_channels(data: Any, axes: str) -> tuple[Any, str, bool]:
-    """Return the array and its axes with the colour samples S as channels (C × S of them where both are), and whether all C are RGB."""
+    """Return the array and its axes with the colour samples S as channels, and whether these are all its channels.
+
+    An array that has both C and S gets C × S channels.
+    """
     if SAMPLES not in axes:
         return data, axes, False
     if "C" not in axes:

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..image import Channel, Image
 from .planes import display_ranges, five_axes, planes
-from .provenance import KEY, from_json, to_json
+from .provenance import KEY, WHITE, from_json, to_json
 from .told import Told, color_of
 from .units import is_believable, to_micrometres, to_seconds
 from .whole import check_space
@@ -54,7 +54,7 @@ class ImageJReader:
     def told(self) -> Told:
         """Return all of it."""
         voxel = self.voxel()
-        metadata = {"format": "ImageJ TIFF", **({"info": self.info} if self.info else {})}
+        metadata: dict[str, Any] = {"format": "ImageJ TIFF", **({"info": self.info} if self.info else {})}
         ranges = np.asarray(self.meta.get("Ranges", ()), dtype=float).ravel()
         if len(ranges) == 2 * self.count:
             metadata["contrast_limits"] = [(float(low), float(high)) for low, high in ranges.reshape(-1, 2)]
@@ -202,7 +202,7 @@ def imagej_items(image: Image) -> Iterator[tuple[str, Any]]:
     yield "max", max(high for _, high in ranges)
     yield "Ranges", tuple(edge for limits in ranges for edge in limits)
     if any(channel.color for channel in image.channels):
-        yield "LUTs", [lookup_table(channel.color or "#FFFFFF") for channel in image.channels]
+        yield "LUTs", [lookup_table(channel.color or WHITE) for channel in image.channels]
     if any(channel.name for channel in image.channels):
         sizes = image.sizes
         yield (

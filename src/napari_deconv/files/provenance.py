@@ -1,4 +1,4 @@
-"""The document that travels in every file this project writes: the history, and what the format itself cannot hold.
+"""The document in every file that this project writes: the history, and what the format itself cannot hold.
 
 It is one JSON object. An OME-TIFF keeps it as a CommentAnnotation, an ImageJ TIFF as a line ``napari-deconv = {…}`` of
 the property ``Info``, an OME-Zarr as the attribute ``napari-deconv``. Where the format has a field of its own (voxel,
@@ -18,10 +18,12 @@ from pydantic import ValidationError
 from ..image import Channel, Image, Optics
 from ..settings import Settings
 
-__all__ = ["KEY", "NAMESPACE", "document_of", "from_json", "plain", "to_json", "with_document"]
+__all__ = ["KEY", "NAMESPACE", "WHITE", "document_of", "from_json", "plain", "to_json", "with_document"]
 
 KEY = "napari-deconv"
 NAMESPACE = "napari-deconv/provenance/1"
+WHITE = "#FFFFFF"
+"""What a channel without a colour gets in a format that wants one."""
 
 
 def document_of(image: Image) -> dict[str, Any]:
@@ -91,6 +93,8 @@ def _completed(told: Any, document: Any) -> Any:
         known = kind.model_validate(document)
     except ValidationError:
         return told
+    if isinstance(known, Channel) and known.color is None and told.color == WHITE:
+        told = told.replace(color=None)
     empty = {name: value for name, value in known.field_values().items() if getattr(told, name) in (None, "")}
     return told.replace(**empty)
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..image import Channel, Optics
+from ..image import Channel, Image, Optics
+from .provenance import with_document
 
 __all__ = ["RGB", "Told", "channels_for", "color_of"]
 
@@ -33,6 +34,21 @@ class Told:
     notices: list[str] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
     document: Mapping[str, Any] = field(default_factory=dict)
+
+    def image(self, data: Any, axes: str, voxel: Any, name: str) -> Image:
+        """Return the image of an array and all this; ``voxel`` as the user gives it goes before what the file says."""
+        bare = Image(data, axes, voxel=voxel) if voxel is not None else Image(data, axes)
+        spatial = set(axes) & set("ZYX")
+        image = bare.replace(
+            voxel={**{axis: size for axis, size in self.voxel.items() if axis in spatial}, **bare.voxel},
+            origin={axis: place for axis, place in self.origin.items() if axis in spatial},
+            channels=channels_for(self.channels, bare.sizes.get("C", 1)),
+            optics=self.optics,
+            time_step=self.time_step,
+            metadata=self.metadata,
+            name=name,
+        )
+        return with_document(image, self.document).replace(notices=tuple(dict.fromkeys(self.notices)))
 
 
 def channels_for(told: Sequence[Channel], count: int) -> tuple[Channel, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["check_destination", "check_space", "written_whole"]
+__all__ = ["check_destination", "check_space", "is_zarr_folder", "written_whole"]
 
 
 def check_destination(path: Path, *, overwrite: bool) -> None:
@@ -37,7 +37,7 @@ def check_destination(path: Path, *, overwrite: bool) -> None:
 
 
 def is_zarr_folder(path: Path) -> bool:
-    """Whether a folder is a Zarr store: it has the marks of one, or it is empty."""
+    """Whether a folder has the marks of a Zarr store."""
     return any((path / mark).exists() for mark in ("zarr.json", ".zgroup", ".zattrs", ".zarray")) or not any(
         path.iterdir()
     )
@@ -90,14 +90,14 @@ def _put_in_place(temporary: Path, path: Path, *, overwrite: bool) -> None:
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
     if not path.is_dir():
-        os.replace(temporary, path)
+        temporary.replace(path)
         return
     older = temporary.with_suffix(".older")
-    os.replace(path, older)
+    path.replace(older)
     try:
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
-        os.replace(older, path)
+        older.replace(path)
         raise
     _remove(older)
 

@@ -15,6 +15,9 @@ __all__ = ["KEY", "told_of", "image_of", "image_of_layers", "layers_of", "notes_
 
 KEY = "napari_deconv"
 """Where a layer's metadata holds what this package knows of it."""
+RGB = tuple(
+    Channel(name=name, color=color) for name, color in (("red", "#ff0000"), ("green", "#00ff00"), ("blue", "#0000ff"))
+)
 PAIR = ("magenta", "green")
 MANY = ("cyan", "magenta", "yellow", "red", "green", "blue")
 
@@ -25,7 +28,7 @@ def layers_of(image: Image, name: str = "") -> list[tuple[Any, dict[str, Any], s
     A lazy array stays lazy. Sizes are in µm and seconds where they are known, in pixels where they are not.
     """
     named = name or image.name or "image"
-    if image.metadata.get("rgb") and image.sizes.get("C") in (3, 4):
+    if is_rgb(image):
         return [
             (_colours_last(image), {**_placed(image), "name": named, "rgb": True, "metadata": notes_of(image)}, "image")
         ]
@@ -43,6 +46,12 @@ def layers_of(image: Image, name: str = "") -> list[tuple[Any, dict[str, Any], s
         }
         made.append((data, told, "image"))
     return made
+
+
+def is_rgb(image: Image) -> bool:
+    """Whether the channels are the red, green and blue of one picture."""
+    named = [each.name.lower() for each in image.channels]
+    return bool(image.metadata.get("rgb")) or (named == ["red", "green", "blue"] and image.dtype.kind == "u")
 
 
 def notes_of(image: Image, channel: int = 0) -> dict[str, Any]:
@@ -136,7 +145,7 @@ def image_of(
         data,
         axes,
         voxel={**noted.get("voxel", {}), **known, **(voxel or {})},
-        channels=(Channel(**{"name": layer.name, **channel}),) * count,
+        channels=RGB if layer.rgb else (Channel(**{"name": layer.name, **channel}),) * count,
         optics=Optics(**told),
         history=tuple(noted.get("history", ())),
         name=layer.name,

@@ -97,4 +97,5 @@ class _Split:
         """Return one draw of the image's shape."""
         import torch
 
-        return torch.randn(self._width.shape, generator=self._generator).to(self._width) * self._width
+        drawn: Tensor = torch.randn(self._width.shape, generator=self._generator).to(self._width)
+        return drawn.mul_(self._width)

@@ -16,9 +16,10 @@ Applied Optics 46 (2007) 1819-1829.
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 from scipy.special import erf
 
 from ..settings import field
@@ -35,7 +36,7 @@ class Gaussian(PsfModel):
     order: ClassVar[int] = 20
 
     kind: Literal["gaussian"] = "gaussian"
-    sigma: float | tuple[float, float, float] | None = field(
+    sigma: Annotated[float, Field(ge=0, le=1000)] | tuple[float, float, float] | None = field(
         None,
         title="Sigma",
         unit="µm",

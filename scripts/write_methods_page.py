@@ -1,0 +1,98 @@
+"""Write docs/methods.md from the registries, so that the page and the program cannot disagree; `--check` only compares."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from napari_deconv import methods, psf
+from napari_deconv.settings import Described, Settings, describe
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "methods.md"
+HEAD = """# Methods and PSFs
+
+<!-- Written by `make docs` from the program itself: change the settings' titles and descriptions, not this page. -->
+
+Every name below is a `kind` in a recipe, a choice in the Restore panel, and a word for `--method` or `--psf`. Every setting
+is a key in the recipe, a control in the panel, and `--set method.KEY=VALUE` or `--set psf.KEY=VALUE` on the command line.
+What the words mean is in [concepts.md](concepts.md).
+"""
+
+
+def page() -> str:
+    """Return the whole page."""
+    return "\n".join([HEAD, *_family("Methods", methods.family.members()), *_family("PSFs", psf.family.members())])
+
+
+def _family(title: str, members: object) -> Iterator[str]:
+    yield f"## {title}\n"
+    for kind, settings in dict(members).items():  # type: ignore[call-overload]
+        yield from _member(kind, settings)
+
+
+def _member(kind: str, settings: type[Settings]) -> Iterator[str]:
+    yield f"### `{kind}` — {getattr(settings, 'title', '') or kind}\n"
+    summary = getattr(settings, "summary", "") or (settings.__doc__ or "").strip().splitlines()[0]
+    yield f"{summary}{_promises(settings)}\n"
+    fields = describe(settings)
+    if fields:
+        yield "| setting | what it is | values | default |"
+        yield "| --- | --- | --- | --- |"
+        yield from (_row(field) for field in fields)
+        yield ""
+    reference = getattr(settings, "reference", "")
+    if reference:
+        yield f"Reference: {reference}.\n"
+
+
+def _promises(settings: type[Settings]) -> str:
+    kept = []
+    if getattr(settings, "keeps_flux", False):
+        kept.append("keeps the light")
+    if getattr(settings, "non_negative", False):
+        kept.append("never negative")
+    if getattr(settings, "teaching", False):
+        kept.append("a baseline for teaching, may be worse than the input")
+    return f" *({', '.join(kept)})*" if kept else ""
+
+
+def _row(field: Described) -> str:
+    told = f"**{field.title}.** {field.description}".replace("|", "\\|")
+    return f"| `{field.name}` | {told} | {_values(field)} | {_default(field)} |"
+
+
+def _values(field: Described) -> str:
+    if field.choices:
+        return ", ".join(f"`{choice}`" for choice in field.choices)
+    kind = {"int": "whole number", "float": "number", "bool": "yes or no", "str": "text", "tuple": "list"}[field.type]
+    bounds = [
+        f"{'above' if field.low_open else 'from'} {field.low:g}" if field.low is not None else "",
+        f"{'below' if field.high_open else 'to'} {field.high:g}" if field.high is not None else "",
+    ]
+    words = [kind, *filter(None, bounds), field.unit]
+    return " ".join(filter(None, words)) + (", or `auto`" if field.auto else "")
+
+
+def _default(field: Described) -> str:
+    if field.default is None:
+        return "from the image" if field.optional else "required"
+    return f"`{field.default}`"
+
+
+def main(words: list[str]) -> int:
+    """Write the page, or with ``--check`` say whether it is up to date."""
+    fresh = page()
+    same = PAGE.exists() and PAGE.read_text(encoding="utf-8") == fresh
+    if "--check" in words:
+        if not same:
+            print(f"{PAGE.name} is out of date: run 'make docs'", file=sys.stderr)
+        return int(not same)
+    if not same:
+        PAGE.write_text(fresh, encoding="utf-8")
+        print(f"wrote {PAGE}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,268 @@
+"""What the Restore panel knows, without a window: choices and typed values in, one frozen recipe or plain sentences out."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field as attribute
+from typing import Any
+
+from psygnal import Signal
+from pydantic import ValidationError
+
+from .. import methods, psf as psfs
+from ..image import Channel, Image, Optics
+from ..psf.base import Grid
+from ..psf.measured import Measured
+from ..recipe import Recipe
+from ..restore import resolve_psf
+from ..settings import Described, Settings, describe, explain_invalid
+from .axes import guess_axes
+from .layers import image_of, told_of
+
+__all__ = ["FROM_LAYER", "FROM_METADATA", "Check", "RestoreModel", "optical_fields", "psf_sources"]
+
+FROM_METADATA = "metadata"
+FROM_LAYER = "layer"
+ASKED = ("numerical_aperture", "immersion_index", "emission")
+"""What an image must tell before a PSF can be computed for it."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a look at all choices found.
+
+    image, recipe : ready to run, None where a problem stands in the way.
+    problems : sentence by the dotted name of the field that it concerns, such as ``method.iterations``.
+    """
+
+    image: Image | None = None
+    recipe: Recipe | None = None
+    problems: Mapping[str, str] = attribute(default_factory=dict)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether Restore can be pressed."""
+        return not self.problems and self.image is not None and self.recipe is not None
+
+
+class RestoreModel:
+    """The choices of the Restore panel; ``changed`` tells of every one.
+
+    A value that was typed is kept as it was typed, a number or a text; only `check` judges it. None takes it back.
+    """
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        self.source: Any = None
+        self.axes = ""
+        self.psf = FROM_METADATA
+        self.psf_layer: Any = None
+        self.method = methods.names()[0]
+        self.background: Any = "auto"
+        self.only_current = False
+        self.keeps_results = False
+        self._typed: dict[str, Any] = {}
+        self._checked: tuple[Any, Check] | None = None
+
+    def choose(self, **choices: Any) -> None:
+        """Set some of the attributes, and tell of it when one is new."""
+        new = {name: value for name, value in choices.items() if getattr(self, name) is not value}
+        for name, value in new.items():
+            setattr(self, name, value)
+        if "source" in new:
+            self.axes = ""
+            self._typed = {
+                key: value for key, value in self._typed.items() if key.split(".")[0] not in ("voxel", "optics")
+            }
+        if new:
+            self.changed.emit()
+
+    def type(self, key: str, value: Any) -> None:
+        """Set a field by its dotted name (``method.richardson-lucy.iterations``, ``voxel.Z``); None takes it back."""
+        if self._typed.get(key) == value and type(self._typed.get(key)) is type(value):
+            return
+        self._typed[key] = value
+        if value is None:
+            del self._typed[key]
+        self.changed.emit()
+
+    def typed(self, prefix: str) -> dict[str, Any]:
+        """Return the values that were typed under a dotted prefix."""
+        start = prefix + "."
+        return {key.removeprefix(start): value for key, value in self._typed.items() if key.startswith(start)}
+
+    @property
+    def read_axes(self) -> str:
+        """The chosen axes, or those that the source's labels and dimensions tell."""
+        return self.axes or guess_axes(self.source)
+
+    def lacking(self) -> tuple[str, ...]:
+        """Return what the source does not say of itself: ``voxel.Z`` …, and the optics if the PSF comes from them."""
+        if self.source is None:
+            return ()
+        image = image_of(self.source, self.read_axes)
+        voxel = [
+            f"voxel.{axis}"
+            for axis, size in image.sizes.items()
+            if axis in "ZYX" and size > 1 and axis not in image.voxel
+        ]
+        if self.psf == FROM_LAYER or self.psf == "measured":
+            return ()
+        optics = [f"optics.{name}" for name in ASKED if self.psf == FROM_METADATA and told(image, name) is None]
+        return tuple(voxel + optics)
+
+    def check(self) -> Check:
+        """Judge all choices; the answer to the same choices is kept."""
+        state = (
+            self.source, self.axes, self.psf, self.psf_layer, self.method, self.background,
+            tuple(sorted(self._typed.items(), key=str)), repr(told_of(self.source)) if self.source is not None else "",
+        )  # fmt: skip
+        if self._checked is None or self._checked[0] != state:
+            self._checked = (state, self._judged())
+        return self._checked[1]
+
+    def _judged(self) -> Check:
+        problems: dict[str, str] = {}
+        image = self._image(problems)
+        method = _parsed(methods.family[self.method], self.typed(f"method.{self.method}"), "method", problems)
+        psf = self._psf(problems)
+        background = self._background(problems)
+        if problems or image is None:
+            return Check(problems=problems)
+        recipe = Recipe(psf=psf, background=background, method=method)
+        recipe = self._fitted(image, recipe, problems)
+        return Check(image, recipe, problems)
+
+    def _image(self, problems: dict[str, str]) -> Image | None:
+        if self.source is None:
+            problems["source"] = "Open an image first: drop a file on the window, or open the sample."
+            return None
+        voxel = {axis: _positive(f"voxel.{axis}", value, problems) for axis, value in self.typed("voxel").items()}
+        optics = {name: _positive(f"optics.{name}", value, problems) for name, value in self.typed("optics").items()}
+        if problems:
+            return None
+        try:
+            return image_of(self.source, self.read_axes, voxel=voxel, optics=optics)
+        except ValidationError as error:
+            problems["axes"] = explain_invalid(error)
+        except ValueError as error:
+            problems["axes"] = str(error)
+        return None
+
+    def _psf(self, problems: dict[str, str]) -> Any:
+        if self.psf == FROM_METADATA:
+            return None
+        if self.psf == FROM_LAYER:
+            if self.psf_layer is None:
+                problems["psf.layer"] = "Choose the layer that holds the PSF."
+                return None
+            try:
+                return Measured.of(image_of(self.psf_layer))
+            except (ValueError, OSError) as error:
+                problems["psf.layer"] = str(error)
+                return None
+        values = self.typed(f"psf.{self.psf}")
+        if self.psf == "measured" and not values.get("path"):
+            problems["psf.path"] = "Choose the file that holds the PSF."
+            return None
+        return _parsed(psfs.family[self.psf], values, "psf", problems)
+
+    def _background(self, problems: dict[str, str]) -> Any:
+        if self.background == "auto":
+            return "auto"
+        try:
+            return Recipe(background=float(self.background)).background
+        except (TypeError, ValueError):
+            problems["background"] = f"The background must be auto or a number of counts, not '{self.background}'."
+            return "auto"
+
+    def _fitted(self, image: Image, recipe: Recipe, problems: dict[str, str]) -> Recipe:
+        """Return the recipe with the optics that were typed, after trying whether its PSF can be had for the image."""
+        try:
+            model = resolve_psf(image, recipe)
+            if not isinstance(model, Measured):
+                model.compute(Grid(tuple(min(size, 3) for size in image.spatial_shape), image.spacing))  # type: ignore[arg-type]
+        except (ValueError, OSError) as error:
+            problems.update(self._placed(str(error)))
+            return recipe
+        is_typed = bool(self.typed("optics")) and len(image.channels) == 1
+        return Recipe(psf=model, background=recipe.background, method=recipe.method) if is_typed else recipe
+
+    def _placed(self, sentence: str) -> dict[str, str]:
+        """Return a sentence under each field that it names."""
+        words = set(re.findall(r"[a-z_]+", sentence.lower()))
+        lacking = self.lacking()
+        named = [key for key in lacking if key.split(".")[1] in words or (key.startswith("voxel") and "voxel" in words)]
+        if self.psf not in (FROM_METADATA, FROM_LAYER):
+            named += [f"psf.{each}" for each in psfs.family[self.psf].model_fields if each in words and each != "kind"]
+        if named and all(key in lacking for key in named):
+            sentence = ask_for(named)
+        return dict.fromkeys(named or ["psf"], sentence)
+
+
+def ask_for(keys: list[str]) -> str:
+    """Return the sentence that asks for what an image does not say."""
+    words = []
+    axes = [key.split(".")[1].lower() for key in keys if key.startswith("voxel.")]
+    if axes:
+        words.append(f"voxel size ({', '.join(axes)})")
+    fields = optical_fields()
+    words += [fields[key.split(".")[1]].title.lower() for key in keys if key.startswith("optics.")]
+    return f"The image does not say its {_listed(words)}: type it above."
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def optical_fields() -> dict[str, Described]:
+    """Return name -> description of every optical field that some PSF model describes."""
+    names = {*Optics.model_fields, *Channel.model_fields} - {"name", "color"}
+    return {each.name: each for kind in psfs.names() for each in describe(psfs.family[kind]) if each.name in names}
+
+
+def told(image: Image, name: str) -> Any:
+    """Return what an image says of an optical field, None where it says nothing."""
+    return getattr(image.channels[0] if name in ("emission", "excitation") else image.optics, name, None)
+
+
+def psf_sources() -> dict[str, str]:
+    """Return source -> words for the drop-down: the metadata, a layer, and every kind of the family."""
+    kinds = {kind: psfs.family[kind].title or kind for kind in psfs.names()}
+    if "measured" in kinds:
+        kinds["measured"] += ", from a file"
+    return {FROM_METADATA: "From the image's metadata", FROM_LAYER: "Measured, from a layer", **kinds}
+
+
+def _parsed(settings: type[Settings], values: Mapping[str, Any], noun: str, problems: dict[str, str]) -> Any:
+    """Return the settings, or note every field that is not valid."""
+    try:
+        return settings.model_validate(dict(values))
+    except ValidationError as error:
+        titles = {each.name: each.title for each in describe(settings)}
+        for each in error.errors(include_url=False):
+            name = str(each["loc"][0]) if each["loc"] else ""
+            problems.setdefault(f"{noun}.{name}", _sentence(titles.get(name, noun.capitalize()), each))
+        return None
+
+
+def _sentence(title: str, error: Mapping[str, Any]) -> str:
+    """Return what is wrong with a field: ``Iterations should be greater than or equal to 1, not 0.``"""
+    message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    given = error.get("input")
+    told = f", not {given}" if isinstance(given, (str, int, float)) else ""
+    return f"{title} {message}{told}."
+
+
+def _positive(key: str, value: Any, problems: dict[str, str]) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if math.isfinite(number) and number > 0:
+        return number
+    problems[key] = f"{key.split('.')[1].replace('_', ' ').capitalize()} must be a positive number, not '{value}'."
+    return 1.0

@@ -1,0 +1,44 @@
+"""`Progress`: one step of a restoration under way, and the estimate it has reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field as attribute
+from typing import Any
+
+from .image import Image
+
+__all__ = ["Progress"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One step of a restoration.
+
+    fraction : share of the whole job that is done, in [0, 1].
+    step, steps : the method's step within the current block, and how many there are.
+    block : which piece (channel × time × tile), from 1.
+    seconds : since the start; seconds_left : expected, None at first.
+    figures : the method's own figures of this step.
+    stage : ``restoring``, or ``choosing iterations`` while the automatic choice is made on a part of the image.
+    """
+
+    fraction: float
+    step: int
+    steps: int
+    block: int
+    seconds: float
+    figures: Mapping[str, float]
+    make: Any = attribute(repr=False)
+    stage: str = "restoring"
+
+    @property
+    def estimate(self) -> Image:
+        """The current block so far as an `Image`; the last progress carries the whole result. Read it before going on."""
+        made: Image = self.make()
+        return made
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Expected seconds until the end."""
+        return self.seconds * (1 - self.fraction) / self.fraction if self.fraction > 0 else None
