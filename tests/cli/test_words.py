@@ -46,7 +46,7 @@ BAD_IMAGES = {
     "nan": (lambda path: _save(path, _with(np.nan)), "NaN or infinite"),
     "infinite": (lambda path: _save(path, _with(np.inf)), "NaN or infinite"),
     "missing": (lambda path: None, "no file"),
-    "a folder": (lambda path: path.mkdir(), "folder"),
+    "a folder": (lambda path: path.mkdir(), "cannot be read"),
 }
 
 
