@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from ..image import Modality
 from .pupil import Pupil
 from .radial import RadialField
+from .square import SquareField
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -82,18 +83,26 @@ class Microscope:
             return 2 * self.pinhole + NEIGHBOURS[-1][0] * (self.spacing or 0.0)
         return self.pinhole
 
-    def intensity(self, field: RadialField, z: Tensor, dtype: Any) -> Tensor:
-        """Return the intensity on a field's points at a defocus z (Z,) from the paraxial focus."""
-        light = [field.intensity(each, z, dtype) for each in dict.fromkeys(self.pupils)]
+    @property
+    def is_rotational(self) -> bool:
+        """Whether the PSF is the same at every angle."""
+        return all(each.is_rotational for each in self.pupils)
+
+    def intensity(self, field: RadialField | SquareField, z: Tensor, focus: Tensor, dtype: Any) -> Tensor:
+        """Return the intensity on a field's points, (Z, …), at distances (Z,) from the focus, itself from the paraxial one."""
+        light = [field.intensity(each, z + focus, dtype) for each in dict.fromkeys(self.pupils)]
         if self.modality == "two-photon":
             return light[0].square()
         if self.modality == "confocal":
             return light[1] * field.over_disc(light[0], self.pinhole)
         if self.modality == "spinning-disk":
             return light[0] * self._through_disk(field, light[1])
+        if self.modality == "light-sheet":
+            sheet = (-z.square() / (2 * self.sheet**2)).exp().to(dtype)
+            return light[0] * sheet.reshape(-1, *[1] * (light[0].ndim - 1))
         return light[0]
 
-    def _through_disk(self, field: RadialField, light: Tensor) -> Tensor:
+    def _through_disk(self, field: RadialField | SquareField, light: Tensor) -> Tensor:
         light = field.over_disc(field.over_disc(light, self.pinhole), self.pinhole)
         if self.spacing is None:
             return light

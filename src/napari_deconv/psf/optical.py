@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import ValidationInfo, field_validator
 
@@ -14,6 +14,7 @@ from .base import PsfModel
 from .medium import Medium
 from .microscope import Microscope
 from .pupil import Pupil
+from .zernike import noll
 
 __all__ = ["Optical"]
 
@@ -181,8 +182,41 @@ class Optical(PsfModel):
         gt=0,
         le=100_000,
         advanced=True,
-        description="Of immersion medium up to the coverslip, as designed; it matters where the immersion index is not as designed.",
+        description="Of immersion medium, as designed; it matters where the immersion index is not the designed one.",
     )
+    aberrations: tuple[tuple[int, float], ...] = field(
+        (),
+        title="Aberrations",
+        description="Zernike coefficients in µm of path (RMS), by Noll's numbers: 11: 0.05 is primary spherical.",
+        unit="µm",
+        advanced=True,
+    )
+    first_plane: Literal["coverslip", "deepest"] = field(
+        "coverslip",
+        title="First plane",
+        description="Which end of the stack comes first; it matters where the PSF is not the same above and below.",
+        advanced=True,
+    )
+
+    @field_validator("aberrations", mode="before")
+    @classmethod
+    def _as_pairs(cls, value: Any) -> Any:
+        """Accept a mapping, pairs, or words such as ``11: 0.05, 5: 0.02``."""
+        if isinstance(value, str):
+            try:
+                value = [each.replace("=", ":").split(":") for each in value.split(",") if each.strip()]
+                value = [(int(number), float(amount)) for number, amount in value]
+            except ValueError:
+                raise ValueError("aberrations are written as 11: 0.05, 5: 0.02 (Noll's number: µm)") from None
+        return tuple(sorted(value.items() if isinstance(value, Mapping) else value))
+
+    @field_validator("aberrations")
+    @classmethod
+    def _known_numbers(cls, value: tuple[tuple[int, float], ...]) -> tuple[tuple[int, float], ...]:
+        numbers = [noll(number) and number for number, _ in value]
+        if len(set(numbers)) < len(numbers):
+            raise ValueError(f"aberrations name a Zernike number twice: {', '.join(map(str, numbers))}")
+        return value
 
     @field_validator("emission", "excitation", mode="before")
     @classmethod
@@ -211,9 +245,10 @@ class Optical(PsfModel):
         self._check(modality)
         medium = self._medium(values)
         assert self.numerical_aperture
+        aberrations = tuple(sorted({**dict(self.aberrations), **values.get("aberrations", {})}.items()))
         used = {name: getattr(self, name) for name in WAVELENGTHS[modality]}
         detection, excitation = (
-            Pupil(used[name], self.numerical_aperture, medium, self.vectorial) if name in used else None
+            Pupil(used[name], self.numerical_aperture, medium, self.vectorial, aberrations) if name in used else None
             for name in ("emission", "excitation")
         )
         airy = 1.22 * (self.emission or 0.0) / self.numerical_aperture

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .medium import Medium, axial
-from .zernike import is_rotational, zernike
+from .zernike import is_rotational, steepest, zernike
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -109,6 +109,18 @@ class Pupil:
             (2, (across - tilted) * falloff, 1.0),
         ]
 
+    def polarised(self, s: Tensor, angle: Tensor) -> list[tuple[Tensor, float]]:
+        """Return the amplitude (K,) at each s and angle, and the weight, of every field whose intensities add up."""
+        import torch
+
+        amplitudes = [amplitude for _, amplitude, _ in self.components(s)]
+        if not self.vectorial:
+            return [(amplitudes[0], 1.0)]
+        zeroth, first, second = amplitudes
+        cosine, sine = second * torch.cos(2 * angle), second * torch.sin(2 * angle)
+        along = [(2 * first * torch.cos(angle), 1.0), (2 * first * torch.sin(angle), 1.0)]
+        return [(zeroth + cosine, 1.0), (zeroth - cosine, 1.0), (sine, 2.0), *along]
+
     def path(self, s: Tensor, angle: Tensor | None = None) -> Tensor:
         """Return the medium's path and the aberrations', µm, complex."""
         path = self.medium.path(s)
@@ -136,7 +148,12 @@ class Pupil:
     def light_cone(self, z: float) -> float:
         """Return the radius in µm within which nearly all geometrical rays cross the plane at a defocus z."""
         bent, curved = self._slopes()
-        return float(np.quantile(np.abs(bent + z * curved), FOCUS_SHARE[1]))
+        lopsided = sum(abs(float(amount)) * steepest(number) for number, amount in self._lopsided)
+        return float(np.quantile(np.abs(bent + z * curved), FOCUS_SHARE[1])) + lopsided / self.numerical_aperture
+
+    @property
+    def _lopsided(self) -> list[tuple[int, Any]]:
+        return [each for each in self.aberrations if not is_rotational(each[0])]
 
     def _slopes(self) -> tuple[Any, Any]:
         """Return dW/ds and d(-c_i)/ds at places that are even in the pupil's area, as numpy arrays."""

@@ -14,7 +14,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -78,6 +78,7 @@ class RadialField:
     step: float
     count: int
     points: int
+    planes_at_once: ClassVar[int] = 1 << 30
 
     def intensity(self, pupil: Pupil, z: Tensor, dtype: Any) -> Tensor:
         """Return the pupil's intensity (Z, R)."""

@@ -21,6 +21,7 @@ from .base import Grid, check_psf, crop_to_support
 from .microscope import Microscope
 from .optical import Optical
 from .radial import RadialField, gauss
+from .square import SquareField
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,14 +67,17 @@ class Theoretical(Optical):
         narrow = wide if precise else torch.float32
         focus = microscope.focus(torch.zeros(0, dtype=wide, device=device))
         place, share = _axial_points(microscope, voxel[0]) if shape[0] > 1 else gauss(1)
-        planes = np.arange(shape[0])[:, None] - shape[0] // 2 + place  # (Z, points)
-        z = torch.from_numpy(planes.ravel() * voxel[0]).to(focus)
-        radial = _radial_field(microscope, shape[1:], voxel[1:])
-        light = microscope.intensity(radial, z + focus, narrow)
-        if microscope.modality == "light-sheet":
-            light = light * torch.exp(-z.square() / (2 * microscope.sheet**2)).to(narrow)[:, None]
-        light = (light.reshape(shape[0], len(share), -1) * torch.from_numpy(share).to(light)[:, None]).sum(1)
-        return radial.voxels(light, shape[1:], voxel[1:])
+        z = torch.from_numpy((np.arange(shape[0])[:, None] - shape[0] // 2 + place) * voxel[0]).to(focus)  # (Z, points)
+        field = _field(microscope, shape, voxel, float(focus.detach()))
+        weights = torch.from_numpy(share).to(device, narrow)
+
+        def planes(some: Tensor) -> Tensor:
+            light = microscope.intensity(field, some.ravel(), focus, narrow)
+            light = torch.tensordot(weights, light.unflatten(0, some.shape), ([0], [1]))
+            return field.voxels(light, shape[1:], voxel[1:])
+
+        psf = torch.cat([planes(some) for some in z.split(field.planes_at_once)])
+        return psf.flip(0) if self.first_plane == "deepest" else psf
 
     def _pitch(self, grid: Grid) -> tuple[float, float, float]:
         for axis, size, pitch in zip("ZYX", grid.shape, grid.voxel, strict=True):
@@ -89,9 +93,7 @@ class Theoretical(Optical):
         microscope = self.microscope()
         planes = image[0] // 2
         focus = float(microscope.focus(_nothing()))
-        ends = (focus - planes * pitch[0], focus + planes * pitch[0])
-        cone = max(each.light_cone(end) for each in microscope.pupils for end in ends)
-        widest = cone + AIRY_RINGS * 1.22 / microscope.lateral_band * 2 + microscope.pinhole
+        widest = _spread(microscope, focus - planes * pitch[0], focus + planes * pitch[0])
         y, x = (min(size // 2, math.ceil(widest / step)) for size, step in zip(image[1:], pitch[1:], strict=True))
         return 2 * planes + 1, 2 * y + 1, 2 * x + 1
 
@@ -135,10 +137,21 @@ def _axial_points(microscope: Microscope, pitch: float) -> tuple[np.ndarray[Any,
     return gauss(math.ceil(detail / 2) + 2)
 
 
-def _radial_field(microscope: Microscope, shape: tuple[int, int], pitch: tuple[float, float]) -> RadialField:
-    """Return the radii out to the corner of a plane, and how finely a pixel is looked at."""
-    step = 1 / (PER_PERIOD * microscope.lateral_band)
-    corner = math.hypot(*(size / 2 * each for size, each in zip(shape, pitch, strict=True)))
-    count = math.ceil((corner + microscope.reach) / step) + 4
-    points = math.ceil(math.pi * max(pitch) * microscope.lateral_band / 2) + 2
-    return RadialField(step, count, points)
+def _field(
+    microscope: Microscope, shape: tuple[int, int, int], voxel: tuple[float, float, float], focus: float
+) -> RadialField | SquareField:
+    """Return the points at which intensities are formed: radii where the PSF is rotational, else a square grid."""
+    pitch, band = voxel[1:], microscope.lateral_band
+    if microscope.is_rotational:
+        step = 1 / (PER_PERIOD * band)
+        corner = math.hypot(*(size / 2 * each for size, each in zip(shape[1:], pitch, strict=True)))
+        count = math.ceil((corner + microscope.reach) / step) + 4
+        return RadialField(step, count, math.ceil(math.pi * max(pitch) * band / 2) + 2)
+    half = shape[0] / 2 * voxel[0]
+    return SquareField.plan(shape[1:], pitch, band, _spread(microscope, focus - half, focus + half) + microscope.reach)
+
+
+def _spread(microscope: Microscope, first: float, last: float) -> float:
+    """Return the radius, µm, of the light between two distances from the paraxial focus."""
+    cone = max(each.light_cone(end) for each in microscope.pupils for end in (first, last))
+    return cone + microscope.pinhole + AIRY_RINGS * 2.44 / microscope.lateral_band

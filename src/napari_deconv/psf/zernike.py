@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["is_rotational", "noll", "zernike"]
+__all__ = ["is_rotational", "noll", "steepest", "zernike"]
 
 
 def noll(number: int) -> tuple[int, int]:
@@ -35,6 +35,14 @@ def noll(number: int) -> tuple[int, int]:
 def is_rotational(number: int) -> bool:
     """Whether the polynomial is the same at every angle."""
     return noll(number)[1] == 0
+
+
+def steepest(number: int) -> float:
+    """Return a bound of the polynomial's slope over the unit disc: that at its rim, along the radius and around it."""
+    order, frequency = noll(number)
+    m = abs(frequency)
+    scale = math.sqrt((2 if m else 1) * (order + 1))
+    return scale * max((order * (order + 2) - m * m) / 2, m)
 
 
 def zernike(number: int, radius: Tensor, angle: Tensor | None = None) -> Tensor:
