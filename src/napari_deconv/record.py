@@ -37,7 +37,7 @@ def describe_run(recipe: Recipe, *, iterations: int, tiles: int, device: Any, se
 def describe_psfs(models: Sequence[PsfModel], psfs: Iterable[np.ndarray[Any, Any]], grid: Grid) -> dict[str, Any]:
     """Return each channel's PSF model with all its values, its pixels' checksum, how it was made, and what it had to assume."""
     reports = [dict(model.report(grid)) for model in models]
-    notices = [notice for model in models for notice in model.notices()]
+    notices = [notice for model in models for notice in model.notices(grid)]
     notices += [notice for report in reports for notice in report.pop("notices", ())]
     return {
         "psf": [model.model_dump(mode="json", exclude_none=True) for model in models],

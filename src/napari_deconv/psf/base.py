@@ -71,8 +71,8 @@ class PsfModel(Settings):
         """
         raise NotImplementedError
 
-    def notices(self) -> Iterator[str]:
-        """Say what was assumed, for the history and the log."""
+    def notices(self, grid: Grid | None = None) -> Iterator[str]:
+        """Say what was assumed, and what is amiss on this grid, for the history and the log."""
         return iter(())
 
     def report(self, grid: Grid) -> Mapping[str, Any]:

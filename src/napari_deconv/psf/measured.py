@@ -120,7 +120,7 @@ class Measured(PsfModel):
         """Return what was done to the PSF, with figures, and the notices that follow from them."""
         return self._prepared(grid)[1]
 
-    def notices(self) -> Iterator[str]:
+    def notices(self, grid: Grid | None = None) -> Iterator[str]:
         """Say what the file's reader assumed."""
         yield from read_psf(psf_file(self.path)).notices
 

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Medium", "axial"]
+__all__ = ["Medium", "axial", "number"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Medium:
     @property
     def has_coverslip(self) -> bool:
         """Whether there is a coverslip between immersion and sample."""
-        return float(self.coverslip_thickness) > 0
+        return number(self.coverslip_thickness) > 0
 
     def path(self, s: Tensor) -> Tensor:
         """Return W(s) in µm, complex (K,), 0 on the axis; its imaginary part is the decay of evanescent light."""
@@ -66,7 +66,7 @@ class Medium:
         path = path - self.working_distance * _lag(self.design_immersion_index, s)
         if self.has_coverslip:
             path = path + self.coverslip_thickness * _lag(self.coverslip_index, s)
-        if float(self.design_coverslip_thickness) > 0:
+        if number(self.design_coverslip_thickness) > 0:
             path = path - self.design_coverslip_thickness * _lag(self.design_coverslip_index, s)
         return path
 
@@ -86,6 +86,11 @@ class Medium:
             across = across * 2 * first / (first + second)
             along = along * 2 * here * there * first / (there * there * first + here * here * second)
         return across, along
+
+
+def number(value: Any) -> float:
+    """Return the value of a number or of a tensor of no dimension, without its gradient."""
+    return float(value.detach() if hasattr(value, "detach") else value)
 
 
 def axial(index: Any, s: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..image import Modality
+from .medium import number
 from .pupil import Pupil
 from .radial import RadialField
 from .square import SquareField
@@ -72,9 +73,14 @@ class Microscope:
         """The highest axial frequency, cycles/µm: (n - sqrt(n^2 - NA^2)) / wavelength, summed over the pupils."""
         total = 0.0
         for each in self.pupils:
-            index = float(each.medium.immersion_index)
+            index = number(each.medium.immersion_index)
             total += (index - math.sqrt(index**2 - each.numerical_aperture**2)) / each.wavelength
         return total
+
+    @property
+    def pinholed(self) -> Pupil | None:
+        """The pupil whose light is widened by the pinhole."""
+        return {"confocal": self.detection, "spinning-disk": self.excitation}.get(self.modality)
 
     @property
     def reach(self) -> float:
@@ -90,7 +96,7 @@ class Microscope:
 
     def intensity(self, field: RadialField | SquareField, z: Tensor, focus: Tensor, dtype: Any) -> Tensor:
         """Return the intensity on a field's points, (Z, …), at distances (Z,) from the focus, itself from the paraxial one."""
-        light = [field.intensity(each, z + focus, dtype) for each in dict.fromkeys(self.pupils)]
+        light = [field.intensity(each, z + focus, dtype) for each in (self.detection, self.excitation) if each]
         if self.modality == "two-photon":
             return light[0].square()
         if self.modality == "confocal":
@@ -107,7 +113,7 @@ class Microscope:
         if self.spacing is None:
             return light
         radii = [distance * self.spacing for distance, _ in NEIGHBOURS]
-        return light + field.over_rings(light, radii, [float(number) for _, number in NEIGHBOURS])
+        return light + field.over_rings(light, radii, [float(count) for _, count in NEIGHBOURS])
 
     def focus(self, z: Tensor) -> Tensor:
         """Return the defocus, a tensor of no dimension, at which the axis is brightest; gradients flow through it.

@@ -1,17 +1,18 @@
-"""`Optical`: the optics as settings, checked, and the `Microscope` that they describe."""
+"""`Optical`: the layers between objective and emitter as settings, checked, and the `Microscope` that all describe."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import ValidationInfo, field_validator
 
 from ..image import Modality
 from ..settings import field
-from .base import PsfModel
-from .medium import Medium
+from .base import Grid
+from .instrument import PINHOLED, WAVELENGTHS, Instrument
+from .limits import Limits
+from .medium import Medium, number
 from .microscope import Microscope
 from .pupil import Pupil
 from .zernike import noll
@@ -20,62 +21,12 @@ __all__ = ["Optical"]
 
 STANDARD_COVERSLIP = 170.0
 """µm; what objectives are designed for (ISO 8255-1)."""
-LONGEST = 10.0
-"""A wavelength above this cannot be meant in µm."""
-WAVELENGTHS: dict[Modality, tuple[str, ...]] = {
-    "widefield": ("emission",),
-    "confocal": ("emission", "excitation"),
-    "spinning-disk": ("emission", "excitation"),
-    "light-sheet": ("emission",),
-    "two-photon": ("excitation",),
-}
-"""The wavelengths that a modality's PSF depends on."""
-PINHOLED = ("confocal", "spinning-disk")
 EXAMPLES = {"numerical_aperture": "1.4", "immersion_index": "1.515 for oil", "emission": "0.52", "excitation": "0.488"}
 
 
-class Optical(PsfModel):
+class Optical(Instrument):
     """The optics that the theoretical PSFs share; None is filled from the image, or by a default that `notices` tells."""
 
-    vectorial: ClassVar[bool] = False
-
-    modality: Modality | None = field(
-        None,
-        title="Modality",
-        description="How the microscope makes its image; widefield where the image does not say.",
-    )
-    numerical_aperture: float | None = field(
-        None,
-        title="Numerical aperture",
-        description="The objective's NA.",
-        gt=0,
-        le=2,
-        slider="linear",
-        shown_min=0.1,
-        shown_max=1.5,
-    )
-    emission: float | None = field(
-        None,
-        title="Emission",
-        description="Emission wavelength.",
-        unit="µm",
-        gt=0.1,
-        le=LONGEST,
-        slider="linear",
-        shown_min=0.4,
-        shown_max=0.8,
-    )
-    excitation: float | None = field(
-        None,
-        title="Excitation",
-        description="Excitation wavelength; confocal, spinning-disk and two-photon need it.",
-        unit="µm",
-        gt=0.1,
-        le=LONGEST,
-        slider="linear",
-        shown_min=0.35,
-        shown_max=1.1,
-    )
     immersion_index: float | None = field(
         None,
         title="Immersion index",
@@ -106,45 +57,6 @@ class Optical(PsfModel):
         slider="linear",
         shown_min=0,
         shown_max=50,
-    )
-    pinhole: float | None = field(
-        None,
-        title="Pinhole",
-        description="Diameter of the pinhole; left out, 1 Airy unit (1.22 emission / NA).",
-        unit="AU",
-        gt=0,
-        le=100,
-        slider="log",
-        shown_min=0.2,
-        shown_max=10,
-    )
-    pinhole_spacing: float | None = field(
-        None,
-        title="Pinhole spacing",
-        description="Distance of a spinning disk's pinholes; left out, they do not disturb each other.",
-        unit="AU",
-        gt=1,
-        le=1000,
-        advanced=True,
-    )
-    sheet_thickness: float | None = field(
-        None,
-        title="Sheet thickness",
-        description="Full width at half maximum of the light sheet.",
-        unit="µm",
-        gt=0,
-        le=1000,
-        slider="log",
-        shown_min=0.5,
-        shown_max=20,
-    )
-    sheet_numerical_aperture: float | None = field(
-        None,
-        title="Sheet NA",
-        description="Numerical aperture of the light sheet, in place of its thickness.",
-        gt=0,
-        le=1,
-        advanced=True,
     )
     coverslip_thickness: float | None = field(
         None,
@@ -213,17 +125,9 @@ class Optical(PsfModel):
     @field_validator("aberrations")
     @classmethod
     def _known_numbers(cls, value: tuple[tuple[int, float], ...]) -> tuple[tuple[int, float], ...]:
-        numbers = [noll(number) and number for number, _ in value]
+        numbers = [index for index, _ in value if noll(index)]
         if len(set(numbers)) < len(numbers):
             raise ValueError(f"aberrations name a Zernike number twice: {', '.join(map(str, numbers))}")
-        return value
-
-    @field_validator("emission", "excitation", mode="before")
-    @classmethod
-    def _in_micrometres(cls, value: Any, info: ValidationInfo) -> Any:
-        if isinstance(value, (int, float)) and value > LONGEST:
-            right = value / 1000
-            raise ValueError(f"{info.field_name} {value:g} µm is no wavelength of light: give it in µm ({right:g})")
         return value
 
     @field_validator("coverslip_thickness", "design_coverslip_thickness", mode="before")
@@ -254,27 +158,19 @@ class Optical(PsfModel):
         airy = 1.22 * (self.emission or 0.0) / self.numerical_aperture
         spacing = self.pinhole_spacing * airy if self.pinhole_spacing else None
         pinhole = (self.pinhole or 1.0) * airy / 2 if modality in PINHOLED else 0.0
-        return Microscope(modality, detection, excitation, pinhole, spacing, self._sheet())
+        return Microscope(modality, detection, excitation, pinhole, spacing, self.sheet_deviation())
 
     def _medium(self, values: Mapping[str, Any]) -> Medium:
         own = {name: values.get(name, getattr(self, name, None)) for name in Medium.__dataclass_fields__}
         cover, design = own["coverslip_thickness"], own["design_coverslip_thickness"]
         if design is None:
-            design = 0.0 if cover is not None and float(cover) == 0 else STANDARD_COVERSLIP
+            design = 0.0 if cover is not None and number(cover) == 0 else STANDARD_COVERSLIP
         own |= {"design_coverslip_thickness": design, "coverslip_thickness": design if cover is None else cover}
         own["design_coverslip_index"] = values.get("design_coverslip_index", self.coverslip_index)
         for name, default in (("sample_index", "immersion_index"), ("design_immersion_index", "immersion_index")):
             own[name] = own[default] if own[name] is None else own[name]
         own["depth"] = 0.0 if own["depth"] is None else own["depth"]
         return Medium(**own)
-
-    def _sheet(self) -> float:
-        """Return the sheet's standard deviation in µm; a Gaussian beam's waist is wavelength / (pi NA)."""
-        if self.sheet_thickness is not None:
-            return self.sheet_thickness / math.sqrt(8 * math.log(2))
-        if self.sheet_numerical_aperture is not None and self.excitation is not None:
-            return self.excitation / (2 * math.pi * self.sheet_numerical_aperture)
-        return 0.0
 
     def _check(self, modality: Modality) -> None:
         needed = ["numerical_aperture", "immersion_index", *WAVELENGTHS[modality]]
@@ -293,12 +189,12 @@ class Optical(PsfModel):
         if self.coverslip_thickness != 0 and aperture >= self.coverslip_index:
             told = "set psf.coverslip_index, or psf.coverslip_thickness to 0"
             raise ValueError(f"NA {aperture:g} cannot pass a coverslip of index {self.coverslip_index:g}: {told}")
-        if modality == "light-sheet" and self._sheet() == 0:
+        if modality == "light-sheet" and self.sheet_deviation() == 0:
             told = "set psf.sheet_thickness in µm, or psf.sheet_numerical_aperture with psf.excitation"
             raise ValueError(f"a light-sheet psf needs the sheet: {told}")
 
-    def notices(self) -> Iterator[str]:
-        """Say what was assumed where neither the settings nor the image tell."""
+    def notices(self, grid: Grid | None = None) -> Iterator[str]:
+        """Say what was assumed where neither the settings nor the image tell, and whether a grid's voxels are too coarse."""
         modality = self.modality or "widefield"
         if self.modality is None:
             yield "the modality is not known: widefield was assumed"
@@ -309,3 +205,5 @@ class Optical(PsfModel):
             yield "the depth below the coverslip is not known: 0 µm was assumed, that is no aberration by the sample"
         if modality in PINHOLED and self.pinhole is None:
             yield "the pinhole is not known: 1 Airy unit was assumed"
+        if grid is not None:
+            yield from Limits.of(self.microscope()).warnings(grid)

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .medium import Medium, axial
+from .medium import Medium, axial, number
 from .zernike import is_rotational, steepest, zernike
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Pupil:
     @property
     def is_rotational(self) -> bool:
         """Whether the PSF is the same at every angle."""
-        return all(is_rotational(number) for number, _ in self.aberrations)
+        return all(is_rotational(index) for index, _ in self.aberrations)
 
     def intensity(self, radii: Tensor, z: Tensor) -> Tensor:
         """Return the intensity (Z, R) of a rotational pupil at radii (R,) and defocus (Z,) from the paraxial focus, µm.
@@ -124,8 +124,8 @@ class Pupil:
     def path(self, s: Tensor, angle: Tensor | None = None) -> Tensor:
         """Return the medium's path and the aberrations', µm, complex."""
         path = self.medium.path(s)
-        for number, amount in self.aberrations:
-            path = path + amount * zernike(number, s / self.numerical_aperture, angle)
+        for index, amount in self.aberrations:
+            path = path + amount * zernike(index, s / self.numerical_aperture, angle)
         return path
 
     def on_axis(self, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -148,7 +148,7 @@ class Pupil:
     def light_cone(self, z: float) -> float:
         """Return the radius in µm within which nearly all geometrical rays cross the plane at a defocus z."""
         bent, curved = self._slopes()
-        lopsided = sum(abs(float(amount)) * steepest(number) for number, amount in self._lopsided)
+        lopsided = sum(abs(number(amount)) * steepest(index) for index, amount in self._lopsided)
         return float(np.quantile(np.abs(bent + z * curved), FOCUS_SHARE[1])) + lopsided / self.numerical_aperture
 
     @property
@@ -177,7 +177,7 @@ class Pupil:
         ends = float(z.detach().min()), float(z.detach().max())
         steepest = max(self.light_cone(end) for end in ends) + radius
         phase = self.wavenumber * self.numerical_aperture * steepest
-        index, sample = float(self.medium.immersion_index), float(self.medium.sample_index)
+        index, sample = number(self.medium.immersion_index), number(self.medium.sample_index)
         s, weight = _rule(_count(phase), self.numerical_aperture, index, sample)
         return torch.from_numpy(s).to(z), torch.from_numpy(weight).to(z)
 

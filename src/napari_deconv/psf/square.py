@@ -1,7 +1,7 @@
-r"""`SquareField`: intensities of any pupil on a fine square grid by fast Fourier transforms, and their means over pixels.
+r"""`SquareField`: intensities of any pupil on a fine square grid by fast Fourier transforms.
 
-The pupil is sampled at the frequencies s / wavelength of the grid, those on its rim weighted by the share that is inside. The grid is at least
-twice as fine as the intensity's band asks for, so that means over pixels, pinholes and rings are exact products in
+The pupil is sampled at the frequencies s / wavelength of the grid, those on its rim weighted by the share that is inside.
+The grid is at least twice as fine as the intensity's band asks for, so that means over pixels, pinholes and rings are exact products in
 frequency; it is so wide that no light that wraps around reaches the pixels asked for.
 
 References
@@ -51,7 +51,7 @@ class SquareField:
 
     @classmethod
     def plan(cls, shape: tuple[int, int], pitch: tuple[float, float], band: float, cone: float) -> SquareField:
-        """Return the field for pixels (Y, X) of a pitch, for light of a lateral band (cycles/µm) that spreads to a cone's radius."""
+        """Return the field for pixels (Y, X) of a pitch, for light of a band (cycles/µm) that spreads to a radius."""
         every = tuple(math.ceil(2 * band * each) for each in pitch)
         step = tuple(each / count for each, count in zip(pitch, every, strict=True))
         size = tuple(

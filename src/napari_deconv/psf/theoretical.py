@@ -73,10 +73,10 @@ class Theoretical(Optical):
 
         def planes(some: Tensor) -> Tensor:
             light = microscope.intensity(field, some.ravel(), focus, narrow)
-            light = torch.tensordot(weights, light.unflatten(0, some.shape), ([0], [1]))
+            light = torch.tensordot(weights, light.reshape(*some.shape, *light.shape[1:]), ([0], [1]))
             return field.voxels(light, shape[1:], voxel[1:])
 
-        psf = torch.cat([planes(some) for some in z.split(field.planes_at_once)])
+        psf = torch.cat([planes(some) for some in torch.split(z, field.planes_at_once)])
         return psf.flip(0) if self.first_plane == "deepest" else psf
 
     def _pitch(self, grid: Grid) -> tuple[float, float, float]:
