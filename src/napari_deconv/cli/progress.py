@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..restore import Progress
+    from ..progress import Progress
 
 __all__ = ["shown_progress", "tell_notice"]
 

@@ -10,8 +10,9 @@ import numpy as np
 from ..files import write
 from ..image import Image
 from ..posing import compute_psf, resolve_psf
-from ..psf.base import check_psf
+from ..psf.base import Grid, check_psf
 from ..recipe import Recipe
+from ..record import describe_psfs
 from ..running.job import Told, check_output, with_optics
 from .asked import asked_recipe, numbers, told
 from .flags import ImageFlags, PsfFlags
@@ -37,9 +38,11 @@ def save_psf(
     box = None if shape is None else _as_shape(shape)
     seen = said.select(_seen(like, box, said))
     models = [resolve_psf(seen, recipe, channel) for channel in range(len(seen.channels))]
-    for notice in dict.fromkeys(notice for model in models for notice in model.notices()):
+    stack = _computed(seen, recipe, box)
+    record = describe_psfs(models, stack, Grid.of(seen))
+    for notice in record["notices"]:
         tell_notice(notice)
-    result = _as_image(_computed(seen, recipe, box), seen, models, recipe)
+    result = _as_image(stack, seen, {"software": "napari-deconv", "made": "psf", "digest": recipe.digest, **record})
     write(output, result, overwrite=overwrite)
     _tell(output, result, models, as_json)
 
@@ -95,14 +98,8 @@ def _computed(seen: Image, recipe: Recipe, box: tuple[int, int, int] | None) -> 
     return np.stack(boxed)
 
 
-def _as_image(stack: np.ndarray[Any, Any], seen: Image, models: list[Any], recipe: Recipe) -> Image:
+def _as_image(stack: np.ndarray[Any, Any], seen: Image, record: dict[str, Any]) -> Image:
     """Return the PSF as an image of the voxel, optics and channels it is for."""
-    record = {
-        "software": "napari-deconv",
-        "made": "psf",
-        "psf": [model.model_dump(mode="json", exclude_none=True) for model in models],
-        "digest": recipe.digest,
-    }
     several = len(seen.channels) > 1
     return Image(
         stack if several else stack[0],

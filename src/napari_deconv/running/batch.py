@@ -186,7 +186,7 @@ def _on_dask(address: str) -> Iterator[Executor]:
 
     connect: Any = Client
     try:
-        client = connect(address, timeout="10s")
+        client = connect(address)
     except (OSError, ValueError) as error:
         raise ValueError(f"no dask scheduler answers at {address} ({error}): check --scheduler") from None
     with client, client.get_executor(pure=False) as executor:

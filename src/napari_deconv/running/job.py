@@ -17,8 +17,9 @@ from ..files import WRITABLE, read, suffix_of, write
 from ..files.whole import check_destination, check_space
 from ..image import Channel, Image, Optics
 from ..posing import resolve_psf
+from ..progress import Progress
 from ..recipe import Recipe
-from ..restore import Progress, restore
+from ..restore import restore
 
 __all__ = ["OF_CHANNELS", "Job", "Told", "check_output", "peak_memory", "run_job", "with_optics"]
 
