@@ -49,8 +49,7 @@ def resolve_psf(image: Image, recipe: Recipe, channel: int = 0) -> PsfModel:
 
 def compute_psf(image: Image, recipe: Recipe, channel: int = 0) -> np.ndarray[Any, Any]:
     """Return the PSF (Z, Y, X) of one channel: unit sum, centred at ``shape // 2``; a flat image takes the focal plane."""
-    computed = _computed(resolve_psf(image, recipe, channel), Grid.of(image))
-    return fit_to_image(computed, image.spatial_shape)
+    return _computed(resolve_psf(image, recipe, channel), Grid.of(image))
 
 
 def fit_to_image(psf: np.ndarray[Any, Any], shape: tuple[int, int, int]) -> np.ndarray[Any, Any]:
@@ -65,7 +64,7 @@ def fit_to_image(psf: np.ndarray[Any, Any], shape: tuple[int, int, int]) -> np.n
 
 @lru_cache(maxsize=8)
 def _computed(model: PsfModel, grid: Grid) -> np.ndarray[Any, Any]:
-    psf = model.compute(grid)
+    psf = fit_to_image(model.compute(grid), grid.shape)
     psf.flags.writeable = False
     return psf
 

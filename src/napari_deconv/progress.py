@@ -20,7 +20,8 @@ class Progress:
     block : which piece (channel × time × tile), from 1.
     seconds : since the start; seconds_left : expected, None at first.
     figures : the method's own figures of this step.
-    stage : ``restoring``, or ``choosing iterations`` while the automatic choice is made on a part of the image.
+    is_result : whether this is the last one, which carries the whole result.
+    stage : ``restoring``, or ``choosing`` while automatic choices are made on a part of the image.
     """
 
     fraction: float
@@ -31,6 +32,7 @@ class Progress:
     figures: Mapping[str, float]
     make: Any = attribute(repr=False)
     stage: str = "restoring"
+    is_result: bool = False
 
     @property
     def estimate(self) -> Image:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field as attribute, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .background import VolumeFigures, measure_volume
 from .image import Image, Region
+from .known import Known
 from .methods.base import Estimate, Method
 from .methods.blur import Blur
 from .methods.heldout import Choice
@@ -21,24 +22,12 @@ from .psf.base import Grid
 from .recipe import Recipe
 from .record import describe_choices, describe_psfs, describe_run
 from .running.device import choose_device, is_out_of_memory, plan_budget, release
-from .running.tiles import Tile, plan_tiles
+from .running.tiles import Tile, plan_tiles, with_halo
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["Known", "Progress", "compute_psf", "resolve_psf", "restore", "restored"]
-
-
-@dataclass
-class Known:
-    """What has been measured of one image: kept by whoever restores parts of it again and again, such as a preview.
-
-    Figures do not depend on the method, choices not on the region; both are of the whole image, so that a part is
-    restored as the whole will be.
-    """
-
-    figures: dict[Any, VolumeFigures] = attribute(default_factory=dict)
-    choices: dict[Any, Choice] = attribute(default_factory=dict)
 
 
 def restore(
@@ -49,7 +38,7 @@ def restore(
     memory: str | int = "auto",
     region: Region | None = None,
     known: Known | None = None,
-) -> Iterator[Progress]:
+) -> Generator[Progress]:
     """Restore an image, one estimate at a time; closing the generator cancels.
 
     Parameters
@@ -123,7 +112,7 @@ class _Job:
         self.channels = range(image.sizes.get("C", 1))[slice(*region.bounds.get("C", (None, None)))]
         self.models = {channel: resolve_psf(image, recipe, channel) for channel in self.channels}
         self.psfs = {channel: compute_psf(image, recipe, channel) for channel in self.channels}
-        self.outer, self.inner = _with_halo(image, region, self._halo())
+        self.outer, self.inner = with_halo(image.spatial_shape, region.bounds, self._halo())
         self.methods: dict[int, Method] = {}
         self.choices: list[Choice] = []
         self.figures: list[VolumeFigures] = []
@@ -131,7 +120,7 @@ class _Job:
         self.iterations = 0
         self.fraction = 0.0
 
-    def run(self) -> Iterator[Progress]:
+    def run(self) -> Generator[Progress]:
         """Yield the progress of every step of every tile, and last the whole."""
         whole = Image(np.zeros(self.part.shape, dtype=np.float32), self.part.axes)
         places = [(time, channel) for time in self.times for channel in self.channels]
@@ -173,7 +162,7 @@ class _Job:
         box = trial_box(pixels, self.psfs[volume.channel].shape, volume.figures.background)
         psf = fit_to_image(self.psfs[volume.channel], pixels[box].shape)
         blur = Blur(psf, pixels[box].shape, self.device)
-        trial = self.recipe.method.choose(pose_problem(pixels[box], volume.figures, blur, self.image), psf)
+        trial = self.recipe.method.choose(pose_problem(pixels[box], volume.figures, blur, self.image))
         while True:
             try:
                 tried = next(trial)
@@ -183,7 +172,7 @@ class _Job:
             self.fraction = volume.begin + (end - volume.begin) * tried.step / tried.steps
             yield Progress(
                 self.fraction, tried.step, tried.steps, self.tiles + 1, self._seconds(), {"held_out": tried.score},
-                lambda: self.part, stage="choosing iterations",
+                lambda: self.part, stage="choosing",
             )  # fmt: skip
 
     def _restore_volume(self, volume: _Volume) -> Iterator[Progress]:
@@ -208,7 +197,7 @@ class _Job:
         self, volume: _Volume, tile: Tile, done: int, blended: np.ndarray[Any, Any]
     ) -> Iterator[Progress]:
         """Yield the progress of one tile, after ``done`` voxels of the volume, and put its result in place."""
-        blur = Blur(self.psfs[volume.channel], tile.outer_shape, self.device)
+        blur = self.known.blur(self.psfs[volume.channel], tile.outer_shape, self.device)
         problem = pose_problem(volume.pixels[tile.outer], volume.figures, blur, self.image)
         with closing(self.methods[volume.channel].iterate(problem)) as estimates:
             for estimate in estimates:
@@ -216,7 +205,7 @@ class _Job:
                 self.fraction = max(self.fraction, min(1.0, volume.fraction(share)))
                 yield from self._shown(estimate, blur, tile, volume)
         self.iterations = estimate.step
-        blend(blended, tile, blur.crop(estimate.object))
+        tile.blend(blended, to_numpy(blur.crop(estimate.object)))
 
     def _seconds(self) -> float:
         return clock.perf_counter() - self.started
@@ -271,7 +260,7 @@ class _Job:
             **describe_choices(self.figures, self.choices),
         }
         image = self.part.replace(data=result, history=(*self.image.history, record))
-        return Progress(1.0, self.iterations, self.iterations, self.tiles, seconds, {}, lambda: image)
+        return Progress(1.0, self.iterations, self.iterations, self.tiles, seconds, {}, lambda: image, is_result=True)
 
 
 def _halves(tile: Tile, error: BaseException) -> tuple[Tile, Tile]:
@@ -283,29 +272,6 @@ def _halves(tile: Tile, error: BaseException) -> tuple[Tile, Tile]:
         shape = " × ".join(map(str, tile.outer_shape))
         raise MemoryError(f"a tile of {shape} does not fit the memory and is too small to cut: crop the PSF") from error
     return halves
-
-
-def _with_halo(
-    image: Image, region: Region, halo: tuple[int, int, int]
-) -> tuple[tuple[slice, slice, slice], tuple[slice, slice, slice]]:
-    """Return the box of a volume (Z, Y, X) that holds a region and its halo, and the region within that box."""
-    outer, inner = [], []
-    for axis, size, margin in zip("ZYX", image.spatial_shape, halo, strict=True):
-        start, stop = region.bounds.get(axis, (0, size))
-        box = slice(max(0, start - margin), min(size, stop + margin))
-        outer.append(box)
-        inner.append(slice(start - box.start, stop - box.start))
-    return (outer[0], outer[1], outer[2]), (inner[0], inner[1], inner[2])
-
-
-def blend(target: np.ndarray[Any, Any], tile: Tile, restored_block: Tensor) -> None:
-    """Add a restored block into its volume (Z, Y, X) under the tile's weights."""
-    block = to_numpy(restored_block)
-    if tile.is_whole:
-        target[...] = block
-        return
-    z, y, x = tile.weights()
-    target[tile.outer] += block * (z * y * x)
 
 
 def to_numpy(values: Tensor) -> np.ndarray[Any, Any]:

@@ -33,8 +33,10 @@ def field(default: Any = ..., *, unit: str = "", slider: str = "", **described: 
     """
     from pydantic import Field
 
-    shown = {key: described.pop(key) for key in ("shown_min", "shown_max", "advanced") if key in described}
-    extra = {"unit": unit, "slider": slider, **shown}
+    shown: dict[str, Any] = {
+        key: described.pop(key) for key in ("shown_min", "shown_max", "advanced") if key in described
+    }
+    extra: dict[str, Any] = {"unit": unit, "slider": slider, **shown}
     return Field(default, json_schema_extra=extra, **described)
 
 

@@ -11,7 +11,6 @@ from pydantic import Field
 from ..settings import Settings
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
 
     from .blur import Blur
@@ -70,7 +69,7 @@ class Method(Settings):
     """True for a baseline that is shown to teach, and may be worse than the blurred input."""
     volumes: ClassVar[float] = 6.0
     """Float32 volumes of the padded size that a run needs at its peak, transforms included."""
-    reach: ClassVar[float] = 1.0
+    reach: ClassVar[float] = 1.5
     """How far what a pixel becomes depends on its neighbours, in half widths of the PSF: the halo of a tile."""
 
     @classmethod
@@ -104,7 +103,7 @@ class Method(Settings):
         """
         iterations = getattr(self, "iterations", 1)
         if not isinstance(iterations, int):
-            raise ValueError("iterations are still 'auto': settle them first (methods.heldout), or give a number")
+            raise ValueError("iterations are still 'auto': settle them first (Method.choose), or give a number")
         return iterations
 
     @property
@@ -112,14 +111,14 @@ class Method(Settings):
         """The most iterations that ``auto`` tries."""
         return 100
 
-    def choose(self, problem: Problem, psf: np.ndarray[Any, Any]) -> Generator[Trial, None, Choice]:
+    def choose(self, problem: Problem) -> Generator[Trial, None, Choice]:
         """Yield the trials of the automatic choice and return it: the iterations, by held-out photons.
 
-        ``problem`` is posed on a part of the image that is rich in light; ``psf`` (Z, Y, X) is its blur's.
+        ``problem`` is posed on a part of the image that is rich in light.
         """
         from .heldout import choose_iterations
 
-        return (yield from choose_iterations(self, problem, psf))
+        return (yield from choose_iterations(self, problem))
 
     def settled(self, value: float) -> Any:
         """Return a copy whose automatic choice is made."""

@@ -17,6 +17,7 @@ deconvolution", Astronomy & Astrophysics 437 (2005) 369-374.
 
 from __future__ import annotations
 
+import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,17 @@ class Blur:
         self.axes = tuple(axis for axis in range(3) if self.object_shape[axis] > 1) or (2,)
         self._sizes = [self.object_shape[axis] for axis in self.axes]
         self.otf = self._transform_psf(psf)
+        self._make_buffers()
+
+    def twin(self) -> Blur:
+        """Return a blur of the same PSF and shape that shares the transfer function and has buffers of its own."""
+        other = copy.copy(self)
+        other._make_buffers()
+        return other
+
+    def _make_buffers(self) -> None:
+        import torch
+
         self._filtered = self.new_object()
         self._framed = self.new_object()
         self._spectrum = torch.empty_like(self.otf)

@@ -26,7 +26,6 @@ import numpy as np
 
 from ..noise import Noise, estimate_noise, smoothed
 from .base import Estimate, Method, Problem
-from .blur import Blur
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,10 +60,10 @@ class Choice:
     curve: tuple[float, ...] = ()
 
 
-def choose_iterations(method: Method, problem: Problem, psf: np.ndarray[Any, Any]) -> Generator[Trial, None, Choice]:
+def choose_iterations(method: Method, problem: Problem) -> Generator[Trial, None, Choice]:
     """Yield the trial's iterations and return the choice.
 
-    ``problem`` is posed on a part of the image that is rich in light; ``psf`` (Z, Y, X) is its blur's.
+    ``problem`` is posed on a part of the image that is rich in light.
     """
     most = method.trial_steps
     bounded: Method = method.settled(most)
@@ -72,7 +71,7 @@ def choose_iterations(method: Method, problem: Problem, psf: np.ndarray[Any, Any
     variance = noise.variance(smoothed(problem.image))
     scores: list[np.ndarray[Any, Any]] = []
     with ExitStack() as stack:
-        draws = [_Draw(bounded, problem, psf, variance, seed) for seed in range(DRAWS)]
+        draws = [_Draw(bounded, problem, variance, seed) for seed in range(DRAWS)]
         for draw in draws:
             stack.enter_context(closing(draw.estimates))
         for estimates in zip(*(draw.estimates for draw in draws), strict=False):
@@ -88,9 +87,7 @@ def choose_iterations(method: Method, problem: Problem, psf: np.ndarray[Any, Any
 class _Draw:
     """One split of the image: the restoration of its train part, and its test part."""
 
-    def __init__(
-        self, method: Method, problem: Problem, psf: np.ndarray[Any, Any], variance: Tensor, seed: int
-    ) -> None:
+    def __init__(self, method: Method, problem: Problem, variance: Tensor, seed: int) -> None:
         import torch
 
         generator = torch.Generator().manual_seed(seed)
@@ -99,8 +96,7 @@ class _Draw:
         train = (problem.image + odds**0.5 * noise).clamp_(min=0)
         self._test = problem.image - odds**-0.5 * noise
         self._weight = 1 / variance
-        blur = Blur(psf, problem.blur.image_shape, problem.blur.device, problem.blur.dtype)
-        self.estimates: Any = method.iterate(replace(problem, image=train, blur=blur))
+        self.estimates: Any = method.iterate(replace(problem, image=train, blur=problem.blur.twin()))
 
     def score(self, problem: Problem, estimate: Estimate) -> np.ndarray[Any, Any]:
         """Return the weighted squared error of the prediction, averaged over groups of neighbouring pixels."""

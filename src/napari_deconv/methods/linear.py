@@ -16,7 +16,7 @@ van Kempen et al., "A quantitative comparison of image restoration methods for c
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -26,7 +26,6 @@ from .frame import continue_smoothly
 from .heldout import Choice
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
 
     from .heldout import Trial
@@ -88,7 +87,7 @@ class Wiener(Method):
         """Whether the weight is still to be chosen."""
         return self.noise == "auto"
 
-    def choose(self, problem: Problem, psf: np.ndarray[Any, Any]) -> Generator[Trial, None, Choice]:
+    def choose(self, problem: Problem) -> Generator[Trial, None, Choice]:
         """Return the weight of least cross-validation score."""
         yield from ()
         return _choice("noise", problem, order=0)
@@ -135,7 +134,7 @@ class Tikhonov(Method):
         """Whether the weight is still to be chosen."""
         return self.weight == "auto"
 
-    def choose(self, problem: Problem, psf: np.ndarray[Any, Any]) -> Generator[Trial, None, Choice]:
+    def choose(self, problem: Problem) -> Generator[Trial, None, Choice]:
         """Return the weight of least cross-validation score."""
         yield from ()
         return _choice("weight", problem, order=self._order)

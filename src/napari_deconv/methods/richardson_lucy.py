@@ -6,8 +6,8 @@ With blur H, its adjoint H', sensitivity s = H'1, image y and background b, one 
 
 Both accelerations take that step from a point predicted along the last change of the estimate, p = x_k + a (x_k - x_{k-1}),
 never below zero. Biggs-Andrews takes a = <g_{k-1}, g_{k-2}> / <g_{k-2}, g_{k-2}> with g_k = x_{k+1} - p_k; the heavy ball
-takes Nesterov's a = (t_{k-1} - 1) / t_k with t_k = (1 + sqrt(1 + 4 t_{k-1}^2)) / 2, and starts again from t = 1 when
-step and change disagree.
+takes Nesterov's a = (t_{k-1} - 1) / t_k with t_k = (1 + sqrt(1 + 4 t_{k-1}^2)) / 2. Biggs-Andrews' pace is one number for
+the whole block; the heavy ball's depends on nothing but the step, which keeps tiles alike.
 
 With total variation of weight w the step is  x <- x / (s - w div(grad x / |grad x|)) * H'(...)  (Dey et al., one step late).
 
@@ -20,7 +20,6 @@ Wang & Miller, "Scaled heavy-ball acceleration of the Richardson-Lucy algorithm 
 IEEE Trans. Image Process. 23 (2014) 848-854.
 Dey et al., "Richardson-Lucy algorithm with total variation regularization for 3D confocal microscope deconvolution",
 Microsc. Res. Tech. 69 (2006) 260-266.
-O'Donoghue & Candes, "Adaptive restart for accelerated gradient schemes", Found. Comput. Math. 15 (2015) 715-732.
 """
 
 from __future__ import annotations
@@ -150,7 +149,7 @@ class Climb:
 
 
 class HeavyBall:
-    """Nesterov's momentum with a restart when it leads astray."""
+    """Nesterov's momentum: its pace follows from the step's number alone, so that a tile goes as the whole does."""
 
     def __init__(self) -> None:
         self._before: Tensor | None = None
@@ -167,10 +166,7 @@ class HeavyBall:
         pace = (1 + math.sqrt(1 + 4 * self._pace**2)) / 2
         point = torch.lerp(self._before, estimate, 1 + (self._pace - 1) / pace, out=self._point).clamp_(min=0)
         climbed = climb.step(point, out=self._before)
-        back = point.sub_(climbed).ravel()
-        astray = float(torch.dot(back, climbed.ravel()) - torch.dot(back, estimate.ravel())) > 0
-        self._pace = 1.0 if astray else pace
-        self._before = estimate
+        self._before, self._pace = estimate, pace
         return climbed
 
 

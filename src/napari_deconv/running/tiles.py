@@ -10,14 +10,14 @@ the ramp is computed and thrown away:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Tile", "plan_tiles"]
+__all__ = ["Tile", "plan_tiles", "with_halo"]
 
 Shape = tuple[int, int, int]
 
@@ -69,6 +69,14 @@ class Tile:
             profile = (rise * fall).astype(np.float32)
             profiles.append(profile.reshape([-1 if other == axis else 1 for other in range(3)]))
         return profiles
+
+    def blend(self, target: np.ndarray[Any, Any], block: np.ndarray[Any, Any]) -> None:
+        """Add a restored block of the outer shape into its volume (Z, Y, X) under the tile's weights."""
+        if self.is_whole:
+            target[...] = block
+            return
+        z, y, x = self.weights()
+        target[self.outer] += block * (z * y * x)
 
     def split(self) -> tuple[Tile, Tile] | None:
         """Return two halves along the core's longest axis, or None when the cores would be thinner than the blend."""
@@ -129,3 +137,16 @@ def _cut(volume: Shape, halo: Shape, counts: tuple[int, ...]) -> Iterator[Tile]:
     pieces = [[(int(a), int(b)) for a, b in pairwise(each)] for each in edges]
     for z, y, x in product(*pieces):
         yield Tile((z, y, x), volume, halo)
+
+
+def with_halo(
+    volume: Shape, bounds: Mapping[str, tuple[int, int]], halo: Shape
+) -> tuple[tuple[slice, slice, slice], tuple[slice, slice, slice]]:
+    """Return the box of a volume (Z, Y, X) that holds bounds (axis -> start, stop) and their halo, and those within the box."""
+    outer, inner = [], []
+    for axis, size, margin in zip("ZYX", volume, halo, strict=True):
+        start, stop = bounds.get(axis, (0, size))
+        box = slice(max(0, start - margin), min(size, stop + margin))
+        outer.append(box)
+        inner.append(slice(start - box.start, stop - box.start))
+    return (outer[0], outer[1], outer[2]), (inner[0], inner[1], inner[2])
