@@ -67,7 +67,7 @@ def saved_psf(folder: Path, psf: Array, name: str = "psf.tif") -> dict[str, Any]
 
     path = folder / name
     tifffile.imwrite(path, psf.astype(np.float32), metadata={"axes": "ZYX"[-psf.ndim :]}, ome=True)
-    return {"kind": "measured", "path": str(path), "offset": 0.0, "centre": "middle", "keep": 1.0}
+    return {"kind": "measured", "path": str(path), "offset": 0.0, "clean": False, "centre": "middle", "keep": 1.0}
 
 
 def centre_of_mass(image: Array, around: tuple[int, ...], reach: int = 4) -> Array:

@@ -1,0 +1,73 @@
+"""Wiener and Tikhonov equal their closed forms where the light is far from the frame, so that the grid is periodic."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tests.scenes import Array, blobs, blurred, gaussian_psf, photographed
+
+from napari_deconv.methods.base import Problem
+from napari_deconv.methods.blur import Blur
+from napari_deconv.methods.linear import Adjoint, Tikhonov, Wiener
+
+SHAPE = (1, 45, 45)
+PSF = gaussian_psf((1, 5, 5), 1.2, lean=0.3)
+
+
+def toy() -> tuple[Problem, Array]:
+    """Return a problem whose light is far from the frame, and its image on the whole periodic object grid."""
+    image = blurred(blobs(SHAPE, (0, 14, 14)), PSF)
+    blur = Blur(PSF, SHAPE, dtype=torch.float64)
+    periodic = blur.new_object()
+    blur.crop(periodic).copy_(torch.from_numpy(image))
+    return Problem(torch.from_numpy(image), 0.0, blur, float(image.max()), float(image.mean())), periodic.numpy()
+
+
+def transfer(problem: Problem) -> Array:
+    """Return the PSF's full transform on the object grid."""
+    kernel = np.zeros(problem.blur.object_shape)
+    kernel[:, :5, :5] = PSF
+    found: Array = np.fft.fftn(np.roll(kernel, (-2, -2), axis=(1, 2)))
+    return found
+
+
+@pytest.mark.parametrize("noise", [1e-3, 0.1])
+def test_wiener_equals_its_closed_form(noise: float) -> None:
+    problem, periodic = toy()
+    h = transfer(problem)
+    expected = np.fft.ifftn(np.fft.fftn(periodic) * h.conj() / (abs(h) ** 2 + noise)).real
+    (estimate,) = Wiener(noise=noise).iterate(problem)
+    np.testing.assert_allclose(estimate.object.numpy(), expected, atol=1e-9 * expected.max())
+
+
+@pytest.mark.parametrize(("penalty", "order"), [("size", 0), ("gradient", 1), ("laplacian", 2)])
+def test_tikhonov_equals_its_closed_form(penalty: str, order: int) -> None:
+    problem, periodic = toy()
+    h = transfer(problem)
+    bends = [np.sin(np.pi * np.fft.fftfreq(size)) ** 2 for size in periodic.shape]
+    rough = np.maximum((bends[1][:, None] + bends[2]) ** order, 1e-6)
+    expected = np.fft.ifftn(np.fft.fftn(periodic) * h.conj() / (abs(h) ** 2 + 0.01 * rough)).real
+    (estimate,) = Tikhonov(weight=0.01, penalty=penalty).iterate(problem)
+    np.testing.assert_allclose(estimate.object.numpy(), expected, atol=1e-9 * expected.max())
+
+
+def test_the_adjoint_is_the_correlation_with_the_psf() -> None:
+    problem, periodic = toy()
+    expected = np.fft.ifftn(np.fft.fftn(periodic) * transfer(problem).conj()).real
+    (estimate,) = Adjoint().iterate(problem)
+    theirs = problem.blur.crop(torch.from_numpy(expected)).numpy()[:, 6:-6, 6:-6]
+    np.testing.assert_allclose(problem.blur.crop(estimate.object).numpy()[:, 6:-6, 6:-6], theirs, atol=1e-9)
+
+
+@pytest.mark.parametrize("method", [Wiener(), Tikhonov(), Tikhonov(penalty="laplacian")], ids=["w", "t", "t-laplacian"])
+def test_the_automatic_weight_grows_with_the_noise(method: Wiener | Tikhonov) -> None:
+    chosen = []
+    for light in (1e4, 1e2, 1.0):
+        image = photographed(light / 100 * blobs(SHAPE, (0, 4, 4)), PSF, 0.5 * light).astype(np.float64)
+        blur = Blur(PSF, SHAPE, dtype=torch.float64)
+        problem = Problem(torch.from_numpy(image), 0.5 * light, blur, float(image.max()), float(image.mean()))
+        with pytest.raises(StopIteration) as finished:
+            next(method.choose(problem, PSF))
+        chosen.append(finished.value.value.value)
+    assert chosen[0] < chosen[1] < chosen[2]
