@@ -149,7 +149,7 @@ def write_imagej(path: Path, image: Image) -> None:
     with tifffile.TiffWriter(path, imagej=True) as file:
         file.write(
             (imagej_plane(plane, dtype) for plane in planes(image, "TZC")),
-            shape=(time, depth, channel, height, width),
+            shape=(time, depth, channel, height, width, 1),  # without the samples, tifffile takes a width of 1 for them
             dtype=dtype,
             photometric="minisblack",
             resolution=(1 / x if x else 1, 1 / y if y else 1),
@@ -185,7 +185,7 @@ def imagej_plane(plane: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarra
 
 def imagej_items(image: Image) -> Iterator[tuple[str, Any]]:
     """Yield the items of ImageJ's metadata."""
-    yield "axes", "TZCYX"
+    yield "axes", "TZCYXS"
     count = len(image.channels)
     yield "mode", "composite" if count > 1 else "grayscale"
     if image.voxel:

@@ -93,10 +93,9 @@ def check_complete(file: Any, series: Any, logged: list[str], path: Path) -> Non
     broken = [each for each in logged if BROKEN.search(each)] + ["planes without pixels"] * (None in pages)
     size = file.filehandle.size
     lacking = size < series.dataoffset + series.nbytes if series.dataoffset is not None else any(map(_is_cut, pages))
-    if lacking:
-        raise Unreadable(
-            f"{path} is truncated: its pixels do not end within its {size} bytes, copy it again from its source"
-        )
+    beyond = any(int(offset) >= 8 for each in logged for offset in re.findall(r"invalid value offset (\d+)", each))
+    if lacking or beyond:
+        raise Unreadable(f"{path} is truncated: it does not end within its {size} bytes, copy it again from its source")
     if broken:
         raise Unreadable(f"{path} is truncated or lacks parts ({broken[0]}): copy it again, with all its files")
 
@@ -106,7 +105,7 @@ def _is_cut(page: Any) -> bool:
     if page is None:
         return False
     ends = (offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False))
-    return max(ends, default=0) > page.parent.filehandle.size
+    return bool(max(ends, default=0) > page.parent.filehandle.size)
 
 
 class LazyPixels:

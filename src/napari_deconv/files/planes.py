@@ -63,10 +63,8 @@ def display_ranges(image: Image) -> list[tuple[float, float]]:
 def _depths(data: Any, thickness: int | None) -> Iterator[slice]:
     """Yield slices of Z along the array's chunks, or of a given thickness."""
     depth = data.shape[2]
-    if thickness is not None:
-        sizes = [thickness] * -(-depth // thickness)
-    else:
-        sizes = list(data.chunks[2]) if hasattr(data, "chunks") else [depth]
+    own = list(data.chunks[2]) if hasattr(data, "chunks") else [depth]
+    sizes = own if thickness is None else [thickness] * -(-depth // thickness)
     start = 0
     for size in sizes:
         yield slice(start, min(start + int(size), depth))

@@ -18,7 +18,17 @@ from pydantic import ValidationError
 from ..image import Channel, Image, Optics
 from ..settings import Settings
 
-__all__ = ["KEY", "NAMESPACE", "WHITE", "document_of", "from_json", "plain", "to_json", "with_document"]
+__all__ = [
+    "KEY",
+    "NAMESPACE",
+    "WHITE",
+    "document_of",
+    "from_json",
+    "plain",
+    "to_json",
+    "with_document",
+    "with_single_axes",
+]
 
 KEY = "napari-deconv"
 NAMESPACE = "napari-deconv/provenance/1"
@@ -81,9 +91,7 @@ def with_document(image: Image, document: Mapping[str, Any]) -> Image:
     known = document.get("channels", ())
     if len(known) == len(channels):
         channels = tuple(_completed(channel, each) for channel, each in zip(channels, known, strict=True))
-    return _with_single_axes(
-        image.replace(history=history, optics=optics, channels=channels), str(document.get("axes", ""))
-    )
+    return image.replace(history=history, optics=optics, channels=channels)
 
 
 def _completed(told: Any, document: Any) -> Any:
@@ -95,14 +103,23 @@ def _completed(told: Any, document: Any) -> Any:
         return told
     if isinstance(known, Channel) and known.color is None and told.color == WHITE:
         told = told.replace(color=None)
+    if isinstance(known, Channel) and _letters(known.name) == _letters(told.name):
+        told = told.replace(name=known.name)
     empty = {name: value for name, value in known.field_values().items() if getattr(told, name) in (None, "")}
     return told.replace(**empty)
 
 
-def _with_single_axes(image: Image, axes: str) -> Image:
-    """Return the image with the axes of length one that TIFF readers drop."""
-    missing = [axis for axis in axes if axis not in image.axes]
-    if not missing or set(image.axes) - set(axes) or set(missing) - set("TCZ"):
-        return image
-    data = image.data[tuple(slice(None) if axis in image.axes else None for axis in axes)]
-    return image.replace(data=data, axes=axes)
+def _letters(text: str) -> str:
+    """Return a text without what a format may have dropped or changed: white space and control characters."""
+    return "".join(each for each in text if each.isprintable() and not each.isspace())
+
+
+def with_single_axes(data: Any, axes: str, document: Mapping[str, Any]) -> tuple[Any, str]:
+    """Return the array and its axes with the axes of length one that a TIFF reader drops, where the document tells of them."""
+    known = str(document.get("axes", ""))
+    missing = [axis for axis in known if axis not in axes]
+    if not missing or set(axes) - set(known) or set(missing) - set("TCZ"):
+        return data, axes
+    ordered = "".join(axis for axis in known if axis in axes)
+    data = data.transpose([axes.index(axis) for axis in ordered])
+    return data[tuple(slice(None) if axis in axes else None for axis in known)], known

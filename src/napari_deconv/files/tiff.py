@@ -36,14 +36,16 @@ def read_tiff(path: Path, *, axes: str | None, voxel: Any, series: int, lazy_abo
     """
     with opened(path) as (file, logged):
         chosen = _chosen_series(file, series, path)
-        check_complete(file, chosen, logged, path)
         told = _told(file, chosen, series)
+        check_complete(file, chosen, logged, path)
         told.notices += [f"{path.name}: {each}" for each in logged]
         told.notices += _notices(file, series, path)
         is_rgb = chosen.keyframe.photometric.name in COLOURS and chosen.sizes.get("sample", 1) in (3, 4)
         is_lazy = chosen.size * chosen.dtype.itemsize > lazy_above
         data = LazyPixels(path, series).dask() if is_lazy else chosen.asarray()
         letters = chosen.axes
+        if data.shape != chosen.shape:
+            raise Unreadable(f"{path} is truncated: it has fewer planes than it says, copy it again from its source")
     resolved, notice = resolve_axes(letters, data.shape, axes, is_rgb=is_rgb, name=path.name)
     told.notices += [notice] if notice else []
     return _image(data, resolved, told, voxel, path)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..image import Channel, Image, Optics
-from .provenance import with_document
+from .provenance import with_document, with_single_axes
 
 __all__ = ["RGB", "Told", "channels_for", "color_of"]
 
@@ -37,6 +37,7 @@ class Told:
 
     def image(self, data: Any, axes: str, voxel: Any, name: str) -> Image:
         """Return the image of an array and all this; ``voxel`` as the user gives it goes before what the file says."""
+        data, axes = with_single_axes(data, axes, self.document)
         bare = Image(data, axes, voxel=voxel) if voxel is not None else Image(data, axes)
         spatial = set(axes) & set("ZYX")
         image = bare.replace(

@@ -38,9 +38,7 @@ def check_destination(path: Path, *, overwrite: bool) -> None:
 
 def is_zarr_folder(path: Path) -> bool:
     """Whether a folder has the marks of a Zarr store."""
-    return any((path / mark).exists() for mark in ("zarr.json", ".zgroup", ".zattrs", ".zarray")) or not any(
-        path.iterdir()
-    )
+    return any((path / mark).exists() for mark in ("zarr.json", ".zgroup", ".zattrs", ".zarray"))
 
 
 def check_space(path: Path, size: int) -> None:
@@ -53,7 +51,7 @@ def check_space(path: Path, size: int) -> None:
     """
     free = shutil.disk_usage(path.parent).free
     if size > free:
-        raise _full(path, f"{size / 1e9:.2f} GB are needed and {free / 1e9:.2f} GB are free")
+        raise OSError(errno.ENOSPC, f"{size / 1e9:.2f} GB are needed and {free / 1e9:.2f} GB are free")
 
 
 @contextmanager
@@ -114,15 +112,12 @@ def _explained(error: OSError, path: Path) -> OSError:
     if error.errno is None:
         return error
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _full(path, "the disk or the quota is full")
+        why = (error.strerror or "").lower()
+        explained = OSError(f"{path} was not written, {why}: free some space or choose another disk")
+        explained.errno = error.errno
+        return explained
     if isinstance(error, PermissionError):
         return PermissionError(f"{path} may not be written: choose another place or change its permissions")
     explained = type(error)(f"{path} was not written: {error.strerror or error}")
     explained.errno = error.errno
     return explained
-
-
-def _full(path: Path, why: str) -> OSError:
-    error = OSError(f"{path} was not written, {why}: free some space or choose another disk")
-    error.errno = errno.ENOSPC
-    return error
