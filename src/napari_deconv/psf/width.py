@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["find_peak", "full_width", "limit_widths", "measure_widths"]
+__all__ = ["find_core", "find_peak", "full_width", "limit_widths", "measure_widths"]
 
 FINE = 16
 """Points a pixel at which the spline of a profile is looked at."""
@@ -38,7 +38,7 @@ def measure_widths(
 
     Parameters
     ----------
-    psf : (Z, Y, X); its brightest pixel is taken as the centre.
+    psf : (Z, Y, X); the lines go through the middle of what reaches half its peak (`find_core`).
     voxel : (z, y, x) µm; where it is None the width is in pixels.
 
     Returns
@@ -46,10 +46,10 @@ def measure_widths(
     tuple
         None for an axis of one pixel, or where the PSF does not fall to half its peak on both sides.
     """
-    peak = np.unravel_index(int(np.argmax(psf)), psf.shape)
+    middle = [round(each) for each in find_core(psf)]
     widths: list[float | None] = []
     for axis, pitch in enumerate(voxel):
-        line = psf[tuple(slice(None) if other == axis else int(peak[other]) for other in range(3))]
+        line = psf[tuple(slice(None) if other == axis else middle[other] for other in range(3))]
         width = full_width(np.asarray(line, dtype=np.float64))
         widths.append(None if width is None else width * (pitch or 1.0))
     return widths[0], widths[1], widths[2]
@@ -81,6 +81,26 @@ def _crossing(values: np.ndarray[Any, Any], level: float) -> float | None:
         return 0.0
     high, low = float(values[after - 1]), float(values[after])
     return after - 1 + (high - level) / (high - low)
+
+
+def find_core(psf: np.ndarray[Any, Any]) -> tuple[float, float, float]:
+    """Return the centre of mass (z, y, x, pixels) of the piece around the brightest pixel that reaches half of it.
+
+    Unlike the peak it is well defined for a flat-topped PSF, such as the picture of a bead larger than the resolution.
+    """
+    mask = core_mask(psf)
+    light = np.where(mask, psf - psf.max() / 2, 0.0) + 1e-9 * mask
+    z, y, x = (float((light * index).sum() / light.sum()) for index in np.indices(psf.shape, sparse=True))
+    return z, y, x
+
+
+def core_mask(psf: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return which voxels (Z, Y, X) reach half the peak and hang together with it."""
+    from scipy.ndimage import label
+
+    pieces, _ = label(psf >= psf.max() / 2)
+    mask: np.ndarray[Any, Any] = pieces == pieces.flat[int(np.argmax(psf))]
+    return mask
 
 
 def find_peak(psf: np.ndarray[Any, Any]) -> tuple[float, float, float]:
