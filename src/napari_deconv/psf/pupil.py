@@ -26,7 +26,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -141,13 +141,13 @@ class Pupil:
 
     def focal_range(self) -> tuple[float, float]:
         """Return between which defocus (µm) nearly all zones of the pupil come to their geometrical focus."""
-        bent, curved = self._slopes()
+        bent, curved = self._slopes
         low, high = np.quantile(-bent / curved, FOCUS_SHARE)
         return float(low), float(high)
 
     def light_cone(self, z: float) -> float:
         """Return the radius in µm within which nearly all geometrical rays cross the plane at a defocus z."""
-        bent, curved = self._slopes()
+        bent, curved = self._slopes
         lopsided = sum(abs(number(amount)) * steepest(index) for index, amount in self._lopsided)
         return float(np.quantile(np.abs(bent + z * curved), FOCUS_SHARE[1])) + lopsided / self.numerical_aperture
 
@@ -155,6 +155,7 @@ class Pupil:
     def _lopsided(self) -> list[tuple[int, Any]]:
         return [each for each in self.aberrations if not is_rotational(each[0])]
 
+    @cached_property
     def _slopes(self) -> tuple[Any, Any]:
         """Return dW/ds and d(-c_i)/ds at places that are even in the pupil's area, as numpy arrays."""
         import torch

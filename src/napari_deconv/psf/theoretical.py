@@ -42,8 +42,9 @@ class Theoretical(Optical):
     def compute(self, grid: Grid) -> np.ndarray[Any, Any]:
         """Return the PSF (Z, Y, X), trimmed to where 99.5 % of its light is on each axis."""
         pitch = self._pitch(grid)
-        shape = self._shape(grid.shape, pitch)
-        psf = self.sample(shape, pitch).cpu().numpy()
+        microscope = self.microscope()
+        focus = microscope.focus(_nothing())
+        psf = self._sampled(microscope, focus, _support(microscope, float(focus), grid.shape, pitch), pitch).numpy()
         return crop_to_support(check_psf(np.clip(psf, 0, None)), KEEP)
 
     def sample(
@@ -64,12 +65,24 @@ class Theoretical(Optical):
 
         microscope = self.microscope(**values)
         wide = torch.float32 if torch.device(device).type == "mps" else torch.float64
-        narrow = wide if precise else torch.float32
         focus = microscope.focus(torch.zeros(0, dtype=wide, device=device))
+        return self._sampled(microscope, focus, shape, voxel, precise=precise)
+
+    def _sampled(
+        self,
+        microscope: Microscope,
+        focus: Tensor,
+        shape: tuple[int, int, int],
+        voxel: tuple[float, float, float],
+        precise: bool = False,
+    ) -> Tensor:
+        import torch
+
+        narrow = focus.dtype if precise else torch.float32
         place, share = _axial_points(microscope, voxel[0]) if shape[0] > 1 else gauss(1)
         z = torch.from_numpy((np.arange(shape[0])[:, None] - shape[0] // 2 + place) * voxel[0]).to(focus)  # (Z, points)
         field = _field(microscope, shape, voxel, float(focus.detach()))
-        weights = torch.from_numpy(share).to(device, narrow)
+        weights = torch.from_numpy(share).to(focus.device, narrow)
 
         def planes(some: Tensor) -> Tensor:
             light = microscope.intensity(field, some.ravel(), focus, narrow)
@@ -87,15 +100,6 @@ class Theoretical(Optical):
         z, y, x = grid.voxel
         lateral = y or x or 1.0
         return z or lateral, y or lateral, x or lateral
-
-    def _shape(self, image: tuple[int, int, int], pitch: tuple[float, float, float]) -> tuple[int, int, int]:
-        """Return odd sizes: about as many planes as the image, as wide as the light spreads there or as the image."""
-        microscope = self.microscope()
-        planes = image[0] // 2
-        focus = float(microscope.focus(_nothing()))
-        widest = _spread(microscope, focus - planes * pitch[0], focus + planes * pitch[0])
-        y, x = (min(size // 2, math.ceil(widest / step)) for size, step in zip(image[1:], pitch[1:], strict=True))
-        return 2 * planes + 1, 2 * y + 1, 2 * x + 1
 
     def focal_shift(self) -> float:
         """Return how far, in µm along the stage's z, the brightest point lies deeper than the paraxial focus."""
@@ -127,6 +131,16 @@ def _nothing() -> Tensor:
     import torch
 
     return torch.zeros(0, dtype=torch.float64)
+
+
+def _support(
+    microscope: Microscope, focus: float, image: tuple[int, int, int], pitch: tuple[float, float, float]
+) -> tuple[int, int, int]:
+    """Return odd sizes: about as many planes as the image, as wide as the light spreads there or as the image."""
+    planes = image[0] // 2
+    widest = _spread(microscope, focus - planes * pitch[0], focus + planes * pitch[0])
+    y, x = (min(size // 2, math.ceil(widest / step)) for size, step in zip(image[1:], pitch[1:], strict=True))
+    return 2 * planes + 1, 2 * y + 1, 2 * x + 1
 
 
 def _axial_points(microscope: Microscope, pitch: float) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
