@@ -81,11 +81,9 @@ class Stage:
 def _widefield_cells() -> Sample:
     from .learned.simulate import FAMILIES
 
-    stage = Stage((32, 192, 192), (0.2, 0.1, 0.1), (8, 32, 32), photons=1500)
+    stage = Stage((32, 192, 192), (0.2, 0.1, 0.1), (8, 32, 32), photons=6000)
     density = FAMILIES["cells"](stage.scene, stage.voxel, _generator(20))
-    return _photographed(
-        "widefield-cells", "Cells in 3-D, widefield", [[density]], "ZYX", stage, (GREEN,), seed=21
-    )
+    return _photographed("widefield-cells", "Cells in 3-D, widefield", [[density]], "ZYX", stage, (GREEN,), seed=21)
 
 
 def _cells_2d() -> Sample:
@@ -101,7 +99,7 @@ def _two_channel_timelapse() -> Sample:
     """A cell that crawls, its membrane in one channel; vesicles that run and jiggle, in the other."""
     from .learned.simulate import draw_membrane, draw_vesicles, normalised, place_cells, place_vesicles
 
-    stage = Stage((16, 96, 96), (0.3, 0.12, 0.12), (4, 16, 16), photons=900)
+    stage = Stage((16, 96, 96), (0.3, 0.12, 0.12), (4, 16, 16), photons=4000)
     rng = _generator(40)
     placed = place_cells(stage.scene, stage.voxel, rng)
     crawl = [np.array([0.0, *rng.uniform(-0.3, 0.3, 2)]) for _ in placed]
@@ -112,7 +110,9 @@ def _two_channel_timelapse() -> Sample:
         membrane = np.zeros(stage.scene, dtype=np.float32)
         spots = np.zeros(stage.scene, dtype=np.float32)
         for number, (cell, by) in enumerate(zip(placed, crawl, strict=True)):
-            draw_membrane(membrane, cell.outline.moved(by * time, 0.15 * time), stage.voxel, _generator(400 + number), light=1.0)
+            draw_membrane(
+                membrane, cell.outline.moved(by * time, 0.15 * time), stage.voxel, _generator(400 + number), light=1.0
+            )
             places, light = vesicles[number]
             spots += draw_vesicles(places + by * time + runs[number] * time, light, stage.scene, stage.voxel)
         densities.append([normalised(membrane) * np.float32(0.6), normalised(spots)])
@@ -129,14 +129,18 @@ def _beads() -> Sample:
 
     stage = Stage((40, 160, 160), (0.2, 0.1, 0.1), (8, 16, 16), photons=0)
     rng = _generator(50)
-    grid = np.stack(np.meshgrid(np.linspace(-5.2, 5.2, 4), np.linspace(-5.2, 5.2, 4), indexing="ij"), axis=-1).reshape(-1, 2)
+    grid = np.stack(np.meshgrid(np.linspace(-5.2, 5.2, 4), np.linspace(-5.2, 5.2, 4), indexing="ij"), axis=-1).reshape(
+        -1, 2
+    )
     places = np.column_stack([rng.uniform(-0.6, 0.6, len(grid)), grid + rng.uniform(-0.45, 0.45, grid.shape)])
     places = np.vstack([places, places[5] + [0.1, 0.5, 0.4], [0.0, 2.1, 7.9]])
-    light = 60_000 * np.exp(0.15 * rng.normal(size=len(places)))
+    light = 400_000 * np.exp(0.15 * rng.normal(size=len(places)))
     density = draw_balls(places, light, BEAD, stage.scene, stage.voxel)
     made = _photographed("beads", "Beads of 0.17 µm", [[density]], "ZYX", stage, (GREEN,), seed=51)
     known = {"bead_diameter": BEAD}
-    return Sample(made.name, made.title, made.image.replace(metadata=known), made.psf, made.truth.replace(metadata=known))
+    return Sample(
+        made.name, made.title, made.image.replace(metadata=known), made.psf, made.truth.replace(metadata=known)
+    )
 
 
 BEAD = 0.17
@@ -151,10 +155,17 @@ _MAKERS: dict[str, Callable[[], Sample]] = {
 
 
 def _photographed(
-    name: str, title: str, densities: Sequence[Sequence[Array]], axes: str, stage: Stage, channels: tuple[Channel, ...], *, seed: int
+    name: str,
+    title: str,
+    densities: Sequence[Sequence[Array]],
+    axes: str,
+    stage: Stage,
+    channels: tuple[Channel, ...],
+    *,
+    seed: int,
 ) -> Sample:
     """Return the sample of scenes (time, channel) of density: blurred by the PSF of its own optics, counted by a camera."""
-    from .learned.simulate import Camera, round_photons
+    from .learned.simulate import Camera
 
     def image(values: Array, suffix: str = "") -> Image:
         shape = [size for axis, size in zip("TCZYX", values.shape, strict=True) if axis in axes]
@@ -188,7 +199,7 @@ def _compute_psfs(image: Image) -> Array:
     from .recipe import Recipe
     from .restore import compute_psf
 
-    recipe = Recipe(psf={"kind": "gaussian"})
+    recipe = Recipe(psf={"kind": "gibson-lanni"})
     found = [compute_psf(image, recipe, channel) for channel in range(len(image.channels))]
     shape = np.max([each.shape for each in found], axis=0)
     psfs = np.zeros((len(found), *shape), dtype=np.float32)

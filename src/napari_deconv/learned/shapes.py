@@ -45,7 +45,9 @@ class Blob:
     floor: float = -math.inf
 
     @classmethod
-    def grown(cls, centre: Array, radii: Array, rng: np.random.Generator, *, waviness: float, floor: float = -math.inf) -> Blob:
+    def grown(
+        cls, centre: Array, radii: Array, rng: np.random.Generator, *, waviness: float, floor: float = -math.inf
+    ) -> Blob:
         """Return a blob with five random waves whose amplitudes add to about ``waviness``."""
         vectors = rng.normal(size=(5, 3)) * np.linspace(1.0, 4.0, 5)[:, None]
         phases = rng.uniform(0, 2 * math.pi, 5)
@@ -180,7 +182,15 @@ def make_texture(shape: Shape, voxel: Voxel, length: float, rng: np.random.Gener
 
 
 def grow_curves(
-    starts: Array, directions: Array, cell: Blob, avoid: Blob | None, rng: np.random.Generator, *, steps: int, step: float, bend: float
+    starts: Array,
+    directions: Array,
+    cell: Blob,
+    avoid: Blob | None,
+    rng: np.random.Generator,
+    *,
+    steps: int,
+    step: float,
+    bend: float,
 ) -> Array:
     """Return persistent random walks (steps, N, 3) in µm that stay inside a cell and outside its nucleus.
 
@@ -206,7 +216,9 @@ def _turned(heading: Array, places: Array, wall: Blob, room: float, *, inwards: 
     distance, outward = wall.distance_and_outwards(places)
     too_near, outward = np.clip(1 + sign * distance / room, 0, 2), sign * outward
     into = np.clip((heading * outward).sum(axis=1), 0, None)
-    return np.asarray(heading - ((into * np.minimum(too_near, 1) + 0.3 * too_near)[:, None]) * outward * (too_near > 0)[:, None])
+    return np.asarray(
+        heading - ((into * np.minimum(too_near, 1) + 0.3 * too_near)[:, None]) * outward * (too_near > 0)[:, None]
+    )
 
 
 def _smooth_max(first: Array, second: Array, width: float) -> Array:

@@ -19,7 +19,7 @@ import numpy as np
 
 from .shapes import Array, Blob, box_around, draw_spots, grow_curves, make_texture, place_axes
 
-__all__ = ["FAMILIES", "Camera", "Cell", "blur_scene", "cut_frame", "draw_membrane", "draw_nucleus", "place_cells"]
+__all__ = ["FAMILIES", "Camera", "Cell", "Family", "blur_scene", "cut_frame", "normalised", "round_photons"]
 
 Shape = tuple[int, int, int]
 Voxel = tuple[float, float, float]
@@ -160,7 +160,9 @@ def place_cells(shape: Shape, voxel: Voxel, rng: np.random.Generator) -> list[Ce
     placed = []
     for row in range(rows):
         for column in range(columns):
-            middle = (np.array([row - (rows - 1) / 2, column - (columns - 1) / 2]) + rng.uniform(-0.1, 0.1, 2)) * pitch + slide
+            middle = (
+                np.array([row - (rows - 1) / 2, column - (columns - 1) / 2]) + rng.uniform(-0.1, 0.1, 2)
+            ) * pitch + slide
             cell = _make_cell(middle, pitch, tall, floor, rng)
             if all(part.stop > part.start for part in box_around(cell.outline, 1.0, shape, voxel)):
                 placed.append(cell)
@@ -194,7 +196,9 @@ def draw_nucleus(density: Array, blob: Blob, voxel: Voxel, rng: np.random.Genera
     if not part.size:
         return
     distance = blob.distance(*axes)
-    chromatin = np.exp(0.45 * make_texture(part.shape, voxel, 0.16, rng) + 0.45 * make_texture(part.shape, voxel, 0.5, rng))
+    chromatin = np.exp(
+        0.45 * make_texture(part.shape, voxel, 0.16, rng) + 0.45 * make_texture(part.shape, voxel, 0.5, rng)
+    )
     rim = 1 + 0.8 * np.exp(-0.5 * ((distance + 0.2) / 0.15) ** 2)
     inside = _soft(-distance, 0.08)
     for _ in range(int(rng.integers(2, 5))):
@@ -259,7 +263,9 @@ def draw_vesicles(places: Array, light: Array, shape: Shape, voxel: Voxel) -> Ar
     return density
 
 
-def _part(density: Array, blob: Blob, margin: float, voxel: Voxel) -> tuple[tuple[slice, slice, slice], tuple[Array, Array, Array]]:
+def _part(
+    density: Array, blob: Blob, margin: float, voxel: Voxel
+) -> tuple[tuple[slice, slice, slice], tuple[Array, Array, Array]]:
     """Return the box of a grid around a blob, and its coordinates."""
     shape = (density.shape[0], density.shape[1], density.shape[2])
     box = box_around(blob, margin, shape, voxel)
