@@ -22,4 +22,4 @@ recipe = nd.Recipe(psf=own, method={"kind": "richardson-lucy", "iterations": 10}
 # It was kept under its checksum in your data folder, so that this recipe can be saved, shared and replayed.
 print(recipe.to_yaml())
 result = nd.restored(image, recipe)
-print(f"light kept: {result.numpy().sum() / (image.numpy() - result.history[-1]['background'][0]).sum():.3f}")
+print(result, "by the PSF with checksum", result.history[-1]["psf_sha256"][0][:12])
