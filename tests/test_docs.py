@@ -10,9 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import napari_deconv as nd
+from napari_deconv.psf.base import Grid
+from napari_deconv.psf.gaussian import Gaussian
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -24,6 +27,8 @@ BLOCK = re.compile(r"(?P<before><!--[^\n]*-->\n)?```(?P<language>python|console)
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]+)(#[^)\s]*)?\)")
 OWN_TEST = "<!-- file:"
 MOST_LINES = 40
+WIDE = {"kind": "gaussian", "sigma": (0.4, 0.15, 0.15)}
+OPTICS = nd.Optics(modality="widefield", numerical_aperture=1.2, immersion_index=1.33, sample_index=1.33)
 ARGUMENTS = {
     "restore_a_file": ["cells.tif", "psf.tif", "restored.ome.tif"],
     "many_files": [".", "recipe.yaml", "results"],
@@ -44,12 +49,18 @@ def blocks(page: Path) -> list[tuple[str, str]]:
 def small_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The files that the documentation speaks of, small: cells.tif with its optics, and psf.tif."""
     folder = tmp_path_factory.mktemp("documented")
-    sample = nd.sample("widefield-cells")
-    middle = sample.image.sizes["Z"] // 2
-    cells = sample.image.crop(nd.Region({"Z": (middle - 5, middle + 5), "Y": (40, 104), "X": (40, 104)}))
-    nd.write(folder / "cells.tif", cells)
-    nd.write(folder / "cells.ome.tif", cells)
-    nd.write(folder / "psf.tif", sample.psf)
+    voxel = {"Z": 0.3, "Y": 0.1, "X": 0.1}
+    truth = np.zeros((8, 48, 48), np.float32)
+    truth[2:6, 12:36:4, 10:38] = 400
+    blurred = nd.restored(
+        nd.Image(truth, voxel=voxel), {"psf": WIDE, "background": 0, "method": "adjoint"}, device="cpu"
+    )
+    counts = np.random.default_rng(1).poisson(blurred.numpy() + 100).astype(np.uint16)
+    told = {"channels": (nd.Channel(name="GFP", emission=0.51),), "optics": OPTICS}
+    for name in ("cells.tif", "more.tif"):
+        nd.write(folder / name, nd.Image(counts, voxel=voxel, **told))
+    psf = Gaussian(sigma=WIDE["sigma"]).compute(Grid((17, 48, 48), (0.3, 0.1, 0.1)))
+    nd.write(folder / "psf.tif", nd.Image(psf, voxel=voxel))
     nd.Recipe(psf="psf.tif", method={"kind": "richardson-lucy", "iterations": 3}).save(folder / "recipe.yaml")
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
