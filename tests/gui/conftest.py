@@ -35,7 +35,7 @@ def open_napari(make_napari_viewer: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def open_panel(open_napari: Callable[..., Any]) -> Callable[..., Any]:
+def open_panel(open_napari: Callable[..., Any], qtbot: Any) -> Callable[..., Any]:
     """Return a function that opens napari with a widget of this plugin, and gives viewer and widget."""
 
     def opened(widget: str = "Restore", layers: tuple[Any, ...] = ()) -> tuple[Any, Any]:
@@ -43,6 +43,8 @@ def open_panel(open_napari: Callable[..., Any]) -> Callable[..., Any]:
         for layer in layers:
             viewer.add_layer(layer)
         _, inner = viewer.window.add_plugin_dock_widget("napari-deconv", widget)
+        qtbot.waitUntil(inner.isVisible, timeout=10000)
+        qtbot.wait(50)
         return viewer, inner
 
     return opened

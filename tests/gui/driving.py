@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QApplication, QComboBox, QLineEdit, QPushButton, QWidget
+from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QLineEdit, QPushButton, QWidget
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -20,7 +20,7 @@ def button(panel: QWidget, name: str) -> QPushButton:
 def press(qtbot: Any, panel: QWidget, name: str) -> None:
     """Click a button where it is, when it can be clicked."""
     found = button(panel, name)
-    qtbot.waitUntil(found.isEnabled, timeout=5000)
+    qtbot.waitUntil(found.isEnabled, timeout=10000)
     qtbot.mouseClick(found, LEFT)
 
 
@@ -31,6 +31,11 @@ def choose(qtbot: Any, panel: QWidget, name: str, words: str) -> None:
     assert wanted >= 0, (words, [box.itemText(number) for number in range(box.count())])
     while box.currentIndex() != wanted:
         qtbot.keyClick(box, Qt.Key.Key_Down if box.currentIndex() < wanted else Qt.Key.Key_Up)
+
+
+def tick(qtbot: Any, box: QCheckBox) -> None:
+    """Click into the square of a check box."""
+    qtbot.mouseClick(box, LEFT, pos=QPoint(10, box.height() // 2))
 
 
 def write(qtbot: Any, line: QLineEdit, text: str) -> None:

@@ -9,7 +9,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QLineEdit, QSlider
 
 from napari_deconv import methods, psf as psfs
-from napari_deconv.gui.form import Form, as_text, as_value, at_position, position
+from napari_deconv.gui.fields import as_text, as_value, at_position, position
+from napari_deconv.gui.form import Form
 from napari_deconv.settings import Described, describe
 
 FAMILIES = [(methods.family, kind) for kind in methods.names()] + [(psfs.family, kind) for kind in psfs.names()]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QLineEdit, QSlider
-from tests.gui.driving import button, choose, drop, press, status, write
+from tests.gui.driving import button, choose, drop, press, status, tick, write
 
 import napari_deconv as nd
 from napari_deconv.gui.layers import KEY
@@ -49,7 +49,7 @@ def test_from_drop_to_saved_file(
     iterations = panel.method.forms["richardson-lucy"].fields["iterations"]
     slider = iterations.findChild(QSlider)
     if not slider.isEnabled():
-        qtbot.mouseClick(iterations.automatic, Qt.MouseButton.LeftButton)
+        tick(qtbot, iterations.automatic)
     qtbot.keyClick(slider, Qt.Key.Key_Home)
     for _ in range(12):
         qtbot.keyClick(slider, Qt.Key.Key_PageUp)
@@ -59,7 +59,7 @@ def test_from_drop_to_saved_file(
     words: list[str] = []
     press(qtbot, panel, "restore")
     panel._job.progressed.connect(lambda step: words.append(step.words))
-    qtbot.waitUntil(lambda: "cells [Richardson-Lucy]" in viewer.layers, timeout=20000)
+    qtbot.waitUntil(lambda: "cells [Richardson-Lucy]" in viewer.layers, timeout=40000)
     assert any(each.startswith("iteration ") and f"of {count}" in each for each in words)
     assert "left" in words[0]
     result = viewer.layers["cells [Richardson-Lucy]"]
@@ -105,6 +105,6 @@ def test_from_the_files_own_optics(qtbot: Any, open_panel: Any, cells: Path) -> 
     viewer, panel = open_panel()
     drop(viewer, cells, "Deconvolution")
     press(qtbot, panel, "restore")
-    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=30000)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=40000)
     assert viewer.layers[1].metadata[KEY]["recipe"].get("psf") is None
     assert button(panel, "restore").isEnabled()

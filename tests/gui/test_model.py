@@ -133,6 +133,16 @@ def test_changes_are_told_once() -> None:
     assert len(told) == 2
 
 
+def test_a_layer_that_changes_is_looked_at_again() -> None:
+    made = model()
+    before = made.check().image
+    assert made.check().image is before
+    made.source.data = np.zeros((4, 16, 16))
+    assert made.check().image is not before
+    made.source.scale = (1.0, 0.2, 0.2)
+    assert made.check().image.voxel["Z"] == 1.0  # type: ignore[union-attr]
+
+
 def test_another_source_forgets_the_voxel_but_not_the_method() -> None:
     made = model()
     made.type("voxel.Z", 5)

@@ -12,13 +12,13 @@ from napari.qt.threading import GeneratorWorker, create_worker
 from napari.utils import cancelable_progress
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from ..image import Image
+from ..image import Image, Region
 from ..recipe import Recipe
 from ..restore import restore
 
 __all__ = ["Failure", "Job", "Step", "steps"]
 
-PAUSE = 0.04
+PAUSE = 0.1
 """Seconds between two reports of progress, so that a fast run does not flood the window."""
 LOOK = 100
 """Milliseconds between two looks at the activity dock's cancel button."""
@@ -33,11 +33,14 @@ class Step:
     steps: int
     block: int
     seconds_left: float | None
+    stage: str = "restoring"
 
     @property
     def words(self) -> str:
         """Return ``iteration 3 of 30 · 12 s left``."""
         told = f"iteration {self.step} of {self.steps}" if self.steps > 1 else "computing"
+        if self.stage != "restoring":
+            told = f"{self.stage}: {self.step} tried"
         return told if self.seconds_left is None else f"{told} · {in_time(self.seconds_left)} left"
 
 
@@ -56,16 +59,25 @@ def in_time(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def steps(image: Image, recipe: Recipe, device: str, memory: str) -> Generator[Step, None, Image | Failure]:
+def steps(
+    image: Image, recipe: Recipe, region: Region | None, device: str, memory: str
+) -> Generator[Step, None, Image | Failure]:
     """Drain the one path: yield a `Step` now and then, return the restored image or a `Failure`."""
     told = 0.0
     try:
-        with closing(restore(image, recipe, device=device, memory=memory)) as run:  # type: ignore[type-var]
+        with closing(restore(image, recipe, device=device, memory=memory, region=region)) as run:  # type: ignore[type-var]
             for progress in run:
                 now = clock.perf_counter()
                 if now - told > PAUSE or progress.fraction >= 1:
                     told = now
-                    yield Step(progress.fraction, progress.step, progress.steps, progress.block, progress.seconds_left)
+                    yield Step(
+                        progress.fraction,
+                        progress.step,
+                        progress.steps,
+                        progress.block,
+                        progress.seconds_left,
+                        progress.stage,
+                    )
             return progress.estimate
     except (ValueError, OSError, ImportError) as error:
         return Failure(str(error))
@@ -95,10 +107,27 @@ class Job(QObject):  # type: ignore[misc]
     failed = Signal(str)
     cancelled = Signal()
 
-    def __init__(self, image: Image, recipe: Recipe, name: str, *, device: str = "auto", memory: str = "auto") -> None:
+    def __init__(
+        self,
+        image: Image,
+        recipe: Recipe,
+        name: str,
+        *,
+        region: Region | None = None,
+        device: str = "auto",
+        memory: str = "auto",
+    ) -> None:
         super().__init__()
         self._worker = create_worker(
-            steps, image, recipe, device, memory, _worker_class=_Worker, _start_thread=False, _ignore_errors=True
+            steps,
+            image,
+            recipe,
+            region,
+            device,
+            memory,
+            _worker_class=_Worker,
+            _start_thread=False,
+            _ignore_errors=True,
         )
         self._worker.yielded.connect(self._on_step)
         self._worker.returned.connect(self._on_returned)
@@ -134,8 +163,9 @@ class Job(QObject):  # type: ignore[misc]
             self.cancel()
 
     def _on_step(self, step: Step) -> None:
-        if self._bar is not None:
-            self._bar.update(round(100 * step.fraction) - self._bar.n)
+        more = round(100 * step.fraction) - self._bar.n if self._bar is not None else 0
+        if more > 0:
+            self._bar.update(more)
         self.progressed.emit(step)
 
     def _on_returned(self, result: Any) -> None:

@@ -116,10 +116,9 @@ class RestoreModel:
 
     def check(self) -> Check:
         """Judge all choices; the answer to the same choices is kept."""
-        state = (
-            self.source, self.axes, self.psf, self.psf_layer, self.method, self.background,
-            tuple(sorted(self._typed.items(), key=str)), repr(told_of(self.source)) if self.source is not None else "",
-        )  # fmt: skip
+        typed = tuple(sorted(self._typed.items(), key=str))
+        choices = (self.axes, self.psf, self.method, self.background)
+        state = (choices, typed, _seen(self.source), _seen(self.psf_layer) if self.psf == FROM_LAYER else None)
         if self._checked is None or self._checked[0] != state:
             self._checked = (state, self._judged())
         return self._checked[1]
@@ -201,6 +200,14 @@ class RestoreModel:
         if named and all(key in lacking for key in named):
             sentence = ask_for(named)
         return dict.fromkeys(named or ["psf"], sentence)
+
+
+def _seen(layer: Any) -> tuple[Any, ...]:
+    """Return what would show that a layer has changed since it was last looked at."""
+    if layer is None:
+        return ()
+    told = (layer.name, str(layer.units), layer.axis_labels, layer.rgb, repr(told_of(layer)))
+    return (id(layer), id(layer.data), tuple(layer.scale), tuple(layer.translate), *told)
 
 
 def ask_for(keys: list[str]) -> str:

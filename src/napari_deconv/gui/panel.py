@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Qt, QTimer
@@ -47,13 +47,15 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         self.model = RestoreModel()
         self.beside: SideBySide | None = None
         self._job: Job | None = None
+        self._likeness: Likeness | None = None
         self._pair: tuple[Any, Any] | None = None
         self._judging = QTimer(self)
         self._judging.setSingleShot(True)
         self._judging.timeout.connect(self.judge)
         self._build()
         self.model.choose(source=self.image.layers.layer, psf_layer=self.psf.layers.layer)
-        self.image.layers.chosen.connect(lambda layer: self.model.choose(source=layer))
+        self._watch(self.model.source)
+        self.image.layers.chosen.connect(self._on_source)
         self.model.changed.connect(self._on_changed)
         self._bind_keys()
         self._on_changed()
@@ -137,7 +139,18 @@ class RestorePanel(QWidget):  # type: ignore[misc]
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(action)
 
-    def _on_changed(self) -> None:
+    def _on_source(self, layer: Any) -> None:
+        self._watch(self.model.source, is_left=True)
+        self._watch(layer)
+        self.model.choose(source=layer)
+
+    def _watch(self, layer: Any, *, is_left: bool = False) -> None:
+        """Follow what may change the meaning of a layer's pixels, or follow it no more."""
+        for name in ("data", "scale", "units", "axis_labels") if layer is not None else ():
+            event = getattr(layer.events, name)
+            (event.disconnect if is_left else event.connect)(self._on_changed)
+
+    def _on_changed(self, event: Any = None) -> None:
         image = source_image(self.model)
         for section in self.sections:
             section.refresh(image)
@@ -172,13 +185,12 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         layer, axes, image, region = self.model.source, self.model.read_axes, check.image, None
         if self.model.only_current:
             region = current_place(self.viewer, layer, axes)
-            image = image.crop(region)
-        likeness, method = Likeness.of(layer, axes, region), check.recipe.method.title
-        self._job = Job(image, check.recipe, layer.name, **engine())
+        self._likeness = Likeness.of(layer, axes, region)
+        self._job = Job(image, check.recipe, layer.name, region=region, **engine())
         self._job.progressed.connect(self._on_progress)
-        self._job.finished.connect(lambda result: self._on_finished(likeness, result, method))
+        self._job.finished.connect(self._on_finished)
         self._job.failed.connect(self._on_failed)
-        self._job.cancelled.connect(lambda: self._end("Cancelled: nothing was changed."))
+        self._job.cancelled.connect(self._on_cancelled)
         self._job.start()
         self.bar.setRange(0, 0)
         self.bar.show()
@@ -198,18 +210,22 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         if self.stop.isEnabled():
             self._say(step.words)
 
-    def _on_finished(self, likeness: Likeness, result: Image, method: str) -> None:
-        layer = place_result(self.viewer, likeness, result, method, replace=not self.model.keeps_results)
+    def _on_finished(self, result: Image) -> None:
         record = result.history[-1]
+        likeness = cast(Likeness, self._likeness)
+        layer = place_result(self.viewer, likeness, result, record["method"], replace=not self.model.keeps_results)
         self._pair = (likeness.layer, layer)
         self._end(f"'{layer.name}' is there after {record['seconds']:.1f} s on {record['device']}.")
+
+    def _on_cancelled(self) -> None:
+        self._end("Cancelled: nothing was changed.")
 
     def _on_failed(self, sentence: str) -> None:
         self._end(sentence, is_problem=True)
         show_error(sentence)
 
     def _end(self, words: str, *, is_problem: bool = False) -> None:
-        self._job = None
+        self._job = self._likeness = None
         self.bar.hide()
         self.judge()
         self._say(words, is_problem=is_problem)
@@ -228,6 +244,7 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         if self._job is not None:
             self._job.abandon()
             self._job = None
+        self._watch(self.model.source, is_left=True)
         self.image.layers.let_go()
         self.psf.layers.let_go()
         for key in KEYS.values():

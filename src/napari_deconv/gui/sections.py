@@ -13,7 +13,8 @@ from ..image import Image
 from ..recipe import Recipe
 from ..settings import Described, describe
 from .axes import in_words, possible_axes
-from .form import Form, as_text, fold_away, make_field
+from .fields import as_text, make_field
+from .form import Form, fold_away
 from .layer_box import LayerBox
 from .layers import image_of
 from .model import ASKED, FROM_LAYER, FROM_METADATA, RestoreModel, optical_fields, psf_sources, told
