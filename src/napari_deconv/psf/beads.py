@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from ..image import Image
 from ..settings import field
@@ -16,6 +17,8 @@ from .distilling import Distilled, distil
 from .measured import Measured, prepare_psf, psf_file, read_psf
 
 __all__ = ["Beads", "Distilled", "distil"]
+
+HalfSize = Annotated[float, Field(gt=0, le=100)]
 
 
 class Beads(PsfModel):
@@ -42,7 +45,7 @@ class Beads(PsfModel):
         advanced=True,
         description="(z, y, x) voxel of the bead image, where the file does not say or is wrong.",
     )
-    radius: float | tuple[float, float, float] | None = field(
+    radius: HalfSize | tuple[HalfSize, HalfSize, HalfSize] | None = field(
         None,
         title="Box radius",
         unit="µm",
