@@ -129,7 +129,9 @@ PSFS = {
 }
 
 
-POINTS = [pytest.param(shortened(each.values[0], 30), name, id=f"{each.id}-{name}") for name in PSFS for each in PLAIN] + [
+POINTS = [
+    pytest.param(shortened(each.values[0], 30), name, id=f"{each.id}-{name}") for name in PSFS for each in PLAIN
+] + [
     pytest.param(each.values[0], "even-lopsided", id=f"{each.id}-even-lopsided") for each in CASES if each not in PLAIN
 ]
 

@@ -104,7 +104,7 @@ def _two_channel_timelapse() -> Sample:
     placed = place_cells(stage.scene, stage.voxel, rng)
     crawl = [np.array([0.0, *rng.uniform(-0.3, 0.3, 2)]) for _ in placed]
     vesicles = [place_vesicles(cell, rng) for cell in placed]
-    runs = [rng.normal(size=places.shape) * [0.05, 0.25, 0.25] for places, _ in vesicles]
+    runs = [rng.normal(size=places.shape) * np.array([0.05, 0.25, 0.25]) for places, _ in vesicles]
     densities = []
     for time in range(4):
         membrane = np.zeros(stage.scene, dtype=np.float32)
@@ -199,7 +199,7 @@ def _compute_psfs(image: Image) -> Array:
     from .recipe import Recipe
     from .restore import compute_psf
 
-    recipe = Recipe(psf={"kind": "gibson-lanni"})
+    recipe = Recipe.parse({"psf": {"kind": "gibson-lanni"}})
     found = [compute_psf(image, recipe, channel) for channel in range(len(image.channels))]
     shape = np.max([each.shape for each in found], axis=0)
     psfs = np.zeros((len(found), *shape), dtype=np.float32)

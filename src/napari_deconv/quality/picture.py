@@ -61,7 +61,7 @@ def draw_side_by_side(
     z, y, x = (pitch or 1.0 for pitch in first.spacing)
     unit = "µm" if first.spacing[2] else "px"
     plane, row = _richest(list(volumes.values())[-1])
-    rows = [(f"XY at z = {plane * z:.1f} {unit}", (plane, slice(None)), y / x)]
+    rows: list[tuple[str, Any, float]] = [(f"XY at z = {plane * z:.1f} {unit}", (plane, slice(None)), y / x)]
     if next(iter(shapes))[0] > 1:
         rows.append((f"XZ at y = {row * y:.1f} {unit}", (slice(None), row), z / x))
     limits = _limits(volumes, share)
