@@ -63,8 +63,7 @@ def blur_scene(scene: Array, psf: Array) -> Array:
     sizes = [next_fast_len(n + k - 1, real=True) for n, k in zip(scene.shape, psf.shape, strict=True)]
     blurred = irfftn(rfftn(scene, sizes) * rfftn(psf, sizes), sizes)
     box = tuple(slice(k // 2, k // 2 + n) for n, k in zip(scene.shape, psf.shape, strict=True))
-    clipped: np.ndarray[Any, Any] = np.clip(blurred[box], 0, None)
-    return clipped
+    return np.asarray(np.clip(blurred[box], 0, None))
 
 
 def cut_frame(scene: Array, shape: Shape) -> Array:
