@@ -68,6 +68,6 @@ def test_the_automatic_weight_grows_with_the_noise(method: Wiener | Tikhonov) ->
         blur = Blur(PSF, SHAPE, dtype=torch.float64)
         problem = Problem(torch.from_numpy(image), 0.5 * light, blur, float(image.max()), float(image.mean()))
         with pytest.raises(StopIteration) as finished:
-            next(method.choose(problem, PSF))
+            next(method.choose(problem))
         chosen.append(finished.value.value.value)
     assert chosen[0] < chosen[1] < chosen[2]
