@@ -9,7 +9,7 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFormLayout, QGridLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 
 from .compare import Blink, SideBySide, Wipe, match_contrast, show_difference
-from .layer_box import LayerBox, image_layers, unwrapped
+from .layer_box import LayerBox, image_layers, like_a_source, unwrapped
 from .layers import told_of
 
 __all__ = ["ComparePanel"]
@@ -29,8 +29,8 @@ class ComparePanel(QWidget):  # type: ignore[misc]
         super().__init__()
         self.viewer = unwrapped(napari_viewer)
         self.comparison: Any = None
-        self.first = LayerBox(self.viewer, "first", "The layer on the left, often the original.")
-        self.second = LayerBox(self.viewer, "second", "The layer on the right, often the result.")
+        self.first = LayerBox(self.viewer, "first", "The layer on the left, often the original.", like_a_source)
+        self.second = LayerBox(self.viewer, "second", "The layer on the right, often the result.", like_a_source)
         self.ways = {name: _button(words, name, tooltip) for name, (words, _, tooltip) in WAYS.items()}
         self.match = _button("Match contrast", "match", "Give the second layer the first one's contrast limits.")
         self.difference = _button("Difference", "difference", "Add the layer second − first.")

@@ -1,4 +1,4 @@
-"""What the manifest names: the reader, the writer, the samples and the widgets, each a function that napari calls."""
+"""What the manifest names for napari to call: the reader, the writer and the samples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-__all__ = ["get_reader", "write_layers"]
+__all__ = [
+    "get_reader",
+    "open_beads",
+    "open_cells_2d",
+    "open_two_channel_timelapse",
+    "open_widefield_cells",
+    "write_layers",
+]
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -60,3 +67,34 @@ def _as_layer(data: Any, told: dict[str, Any], kind: str) -> Any:
     finest = data[0] if told.get("multiscale") else data
     ndim = finest.ndim - bool(told["rgb"])
     return SimpleNamespace(**{**told, "data": data, "ndim": ndim, "colormap": SimpleNamespace(colors=colours)})
+
+
+def open_widefield_cells() -> list[LayerData]:
+    """Return the default sample's layers."""
+    return sample_layers("widefield-cells")
+
+
+def open_cells_2d() -> list[LayerData]:
+    """Return the flat sample's layers."""
+    return sample_layers("cells-2d")
+
+
+def open_two_channel_timelapse() -> list[LayerData]:
+    """Return the time-lapse's layers, one a channel."""
+    return sample_layers("two-channel-timelapse")
+
+
+def open_beads() -> list[LayerData]:
+    """Return the bead image's layers."""
+    return sample_layers("beads")
+
+
+def sample_layers(name: str) -> list[LayerData]:
+    """Return a sample as layers: the image, and its truth and PSF below it, hidden until they are wanted."""
+    from ..sample import sample
+    from .layers import layers_of
+
+    made = sample(name)
+    base = made.image.name or name
+    hidden = [*layers_of(made.psf, f"{base} PSF"), *layers_of(made.truth, f"{base} truth")]
+    return [(data, {**told, "visible": False}, kind) for data, told, kind in hidden] + layers_of(made.image, base)

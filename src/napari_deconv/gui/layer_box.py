@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy
 
 from .compare import HELPER
+from .layers import told_of
 
-__all__ = ["LayerBox", "image_layers", "unwrapped"]
+__all__ = ["LayerBox", "image_layers", "like_a_psf", "like_a_source", "unwrapped"]
 
 
 def unwrapped(viewer: Any) -> Any:
@@ -24,13 +26,25 @@ def image_layers(viewer: Any) -> list[Any]:
     return [each for each in viewer.layers if isinstance(each, ImageLayer) and HELPER not in each.metadata]
 
 
+def like_a_source(layer: Any) -> tuple[bool, bool]:
+    """Rank first what is shown and not itself a result."""
+    return "source" in told_of(layer), not layer.visible
+
+
+def like_a_psf(layer: Any) -> bool:
+    """Rank first what is called so."""
+    return "psf" not in layer.name.lower()
+
+
 class LayerBox(QComboBox):  # type: ignore[misc]
     """The image layers by name; ``chosen`` tells the layer, None when there is none."""
 
     chosen = Signal(object)
 
-    def __init__(self, viewer: Any, name: str, tooltip: str) -> None:
+    def __init__(self, viewer: Any, name: str, tooltip: str, rank: Callable[[Any], Any]) -> None:
         super().__init__()
+        self._rank = rank
+        self._is_guess = True
         self.setObjectName(name)
         self.setToolTip(tooltip)
         self.setMinimumContentsLength(12)
@@ -45,18 +59,21 @@ class LayerBox(QComboBox):  # type: ignore[misc]
         self.refresh()
 
     def refresh(self, event: Any = None) -> None:
-        """List the layers there are; the chosen one stays while it is there."""
+        """List the layers there are; the chosen one stays while it is there, unless it was guessed and a better one came."""
         self._layers = image_layers(self._viewer)
         for layer in self._layers:
             layer.events.name.connect(self._rename)
         self._rename()
-        if self.layer not in self._layers:
-            self.choose(self._first())
+        guess = self._guess()
+        is_better = self._is_guess and None not in (guess, self.layer) and self._rank(guess) < self._rank(self.layer)
+        if self.layer not in self._layers or is_better:
+            self.choose(guess, is_guess=True)
         else:
             self.setCurrentIndex(self._layers.index(self.layer))
 
-    def choose(self, layer: Any) -> None:
+    def choose(self, layer: Any, *, is_guess: bool = False) -> None:
         """Take a layer, as if it had been clicked."""
+        self._is_guess = is_guess
         self.layer = layer
         self.setCurrentIndex(self._layers.index(layer) if layer in self._layers else -1)
         self.chosen.emit(layer)
@@ -69,9 +86,14 @@ class LayerBox(QComboBox):  # type: ignore[misc]
         for layer in self._layers:
             layer.events.name.disconnect(self._rename)
 
-    def _first(self) -> Any:
+    def _guess(self) -> Any:
+        """Return the active layer, or the lowest one, of those that rank first."""
+        if not self._layers:
+            return None
+        least = min(self._rank(layer) for layer in self._layers)
+        best = [layer for layer in self._layers if self._rank(layer) == least]
         active = self._viewer.layers.selection.active
-        return active if active in self._layers else self._layers[0] if self._layers else None
+        return active if active in best else best[0]
 
     def _rename(self, event: Any = None) -> None:
         names = [layer.name for layer in self._layers]

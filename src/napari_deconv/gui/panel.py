@@ -230,6 +230,11 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         self.judge()
         self._say(words, is_problem=is_problem)
 
+    def take_pair(self, source: Any, result: Any) -> None:
+        """Take a source and its result as the pair that goes side by side."""
+        self._pair = (source, result)
+        self.judge()
+
     def put_beside(self) -> None:
         """Put source and result side by side, or back."""
         if self.beside is not None:

@@ -15,7 +15,7 @@ from ..settings import Described, describe
 from .axes import in_words, possible_axes
 from .fields import as_text, make_field
 from .form import Form, fold_away
-from .layer_box import LayerBox
+from .layer_box import LayerBox, like_a_psf, like_a_source
 from .layers import image_of
 from .model import ASKED, FROM_LAYER, FROM_METADATA, RestoreModel, optical_fields, psf_sources, told
 
@@ -90,7 +90,7 @@ class ImageSection(Section):
 
     def __init__(self, model: RestoreModel, viewer: Any) -> None:
         super().__init__("Image", model)
-        self.layers = LayerBox(viewer, "image", "The image layer to restore. It is never changed.")
+        self.layers = LayerBox(viewer, "image", "The image layer to restore. It is never changed.", like_a_source)
         self.axes = choice_box("axes", "How the dimensions of the layer are read; change it where the guess is wrong.")
         self.part = choice_box("part", "The whole layer, or only the time point and channel that the sliders show.")
         self.part.addItems(["All time points and channels", "What the sliders show"])
@@ -154,7 +154,7 @@ class PsfSection(Section):
         self.source = choice_box("psf", "Where the point-spread function comes from.")
         for source, words in psf_sources().items():
             self.source.addItem(words, source)
-        self.layers = LayerBox(viewer, "psf layer", "The layer that holds the measured PSF.")
+        self.layers = LayerBox(viewer, "psf layer", "The layer that holds the measured PSF.", like_a_psf)
         self.rows.addRow(QLabel("Source"), self.source)
         self.rows.addRow(QLabel("PSF layer"), self.layers)
         self.forms: dict[str, Form] = {}
