@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from napari_deconv.psf.width import find_peak, full_width, limit_widths, measure_widths
+from napari_deconv.psf.width import find_core, find_peak, full_width, measure_widths
 
 
 def gaussian(
@@ -45,9 +45,9 @@ def test_peak_at_the_border_stays_there() -> None:
     assert find_peak(psf) == (0, 4, 2)
 
 
-def test_limits_are_the_textbooks() -> None:
-    axial, lateral = limit_widths(1.4, 0.52, 1.515)
-    assert lateral == pytest.approx(0.191, abs=0.001)
-    assert axial == pytest.approx(0.886 * 0.52 / (1.515 - math.sqrt(1.515**2 - 1.4**2)), rel=1e-9)
-    with pytest.raises(ValueError, match=r"NA 1\.4 cannot reach the immersion index 1"):
-        limit_widths(1.4, 0.52, 1.0)
+def test_the_core_of_a_flat_top_is_its_middle_and_other_pieces_do_not_count() -> None:
+    psf = np.zeros((9, 15, 21))
+    psf[3:6, 5:10, 4:11] = 1
+    psf[3:6, 5:10, 18:] = 0.9
+    psf[4, 6, 9] = 1.01
+    assert find_core(psf) == pytest.approx((4, 7, 7), abs=0.1)

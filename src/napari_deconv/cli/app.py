@@ -110,6 +110,31 @@ def psf(
 
 
 @app.command()
+@grouped
+def beads(
+    sources: Annotated[list[Path], Argument(metavar="IMAGE...", help="One or several images of beads.")],
+    output: Output,
+    image: ImageFlags,
+    bead_diameter: Annotated[
+        float | None, Option("--bead-diameter", metavar="NUMBER", help="The beads' diameter in µm; its blur is undone.")
+    ] = None,
+    radius: Annotated[
+        str | None,
+        Option("--radius", metavar="NUMBER|Z,Y,X", help="Half size of the box around a bead in µm; chosen by itself."),
+    ] = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Distil a PSF from images of beads and save it in OUTPUT.
+
+    Tells how many beads were used and why the others were not, the widths with their spread, tilt, and theory beside them.
+    """
+    from .beads import distil_files
+
+    distil_files(sources, output, bead_diameter, radius, image, overwrite, as_json)
+
+
+@app.command()
 def inspect(
     file: Annotated[Path, Argument(metavar="FILE", help="A TIFF or OME-TIFF file.")], as_json: AsJson = False
 ) -> None:

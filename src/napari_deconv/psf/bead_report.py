@@ -13,7 +13,8 @@ from ..image import Image
 from .base import Grid
 from .bead_averaging import Average
 from .bead_finding import REASONS, Bead
-from .width import limit_widths, measure_widths
+from .limits import Limits
+from .width import measure_widths
 
 __all__ = ["fitted", "notices", "report_beads"]
 
@@ -109,14 +110,15 @@ def _theory(image: Image, channel: int, psf: np.ndarray[Any, Any]) -> dict[str, 
     model = family.parse("gibson-lanni").resolved(image, channel)
     theirs = model.compute(Grid((psf.shape[0], psf.shape[1], psf.shape[2]), image.spacing))
     both = [fitted(each, psf.shape) for each in (theirs, psf)]
-    assert optics.numerical_aperture
-    assert optics.immersion_index
-    assert told.emission
-    axial, lateral = limit_widths(optics.numerical_aperture, told.emission, optics.immersion_index)
+    limits = Limits.of(model.microscope())
     return {
         "kind": "gibson-lanni",
         "fwhm": {n: round(w, 4) for n, w in zip("zyx", measure_widths(theirs, image.spacing), strict=True) if w},
-        "limit": {"z": round(axial, 4), "y": round(lateral, 4), "x": round(lateral, 4)},
+        "limit": {
+            "z": round(limits.axial_width, 4),
+            "y": round(limits.lateral_width, 4),
+            "x": round(limits.lateral_width, 4),
+        },
         "difference": round(float(np.sqrt(np.mean((both[0] / both[0].max() - both[1] / both[1].max()) ** 2))), 5),
     }
 

@@ -191,6 +191,8 @@ def _with_voxel(image: Image, voxel: Any) -> Image:
 def _in_pixels(radius: Any, pitch: tuple[float | None, ...]) -> Triple | None:
     if radius is None:
         return None
+    if np.size(radius) not in (1, 3):
+        raise ValueError(f"the radius {radius} of a bead's box must be one number or three (z, y, x), in µm")
     given = [float(each) for each in np.broadcast_to(radius, 3)]
     if min(given) <= 0:
         raise ValueError(f"the radius {radius} of a bead's box must be positive, in µm")

@@ -5,25 +5,16 @@ The full width at half maximum is measured on the line through the peak, interpo
     1.0 |        _
     0.5 |----- /   \\ -----      width = right crossing - left crossing
     0.0 |____/       \\____
-
-Limits of a widefield microscope (emission l, index n), from the Airy pattern and its axial counterpart:
-
-    lateral  0.5145 l / NA                         axial  0.886 l / (n - sqrt(n^2 - NA^2))
-
-References
-----------
-Born & Wolf, Principles of Optics, section 8.5 and 8.8. Wilhelm et al., "Confocal Laser Scanning Microscopy" (Carl Zeiss, 2003).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["find_core", "find_peak", "full_width", "limit_widths", "measure_widths"]
+__all__ = ["find_core", "find_peak", "full_width", "measure_widths"]
 
 FINE = 16
 """Points a pixel at which the spline of a profile is looked at."""
@@ -132,19 +123,3 @@ def _vertex(line: np.ndarray[Any, Any], place: int) -> float:
     bend, slope, _ = np.polyfit(steps, values, 2)
     offset = -slope / (2 * bend) if bend < 0 else 0.0
     return place + float(np.clip(offset, -radius, radius))
-
-
-def limit_widths(numerical_aperture: float, emission: float, immersion_index: float) -> tuple[float, float]:
-    """Return the (axial, lateral) full widths at half maximum in µm that the aperture of a widefield microscope allows.
-
-    Raises
-    ------
-    ValueError
-        when the aperture is not below the index.
-    """
-    if not 0 < numerical_aperture < immersion_index:
-        raise ValueError(
-            f"NA {numerical_aperture:g} cannot reach the immersion index {immersion_index:g}: check both, oil has 1.515"
-        )
-    depth = immersion_index - math.sqrt(immersion_index**2 - numerical_aperture**2)
-    return 0.886 * emission / depth, 0.5145 * emission / numerical_aperture
