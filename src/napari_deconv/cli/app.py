@@ -43,6 +43,22 @@ def _every_command(
 
 
 @app.command()
+def demo(
+    out: Annotated[Path, Option("--out", metavar="DIR", help="The folder for what it writes.")] = Path("demo-output"),
+    no_window: Annotated[bool, Option("--no-window", help="Do not open napari.")] = False,
+    device: Annotated[str, Option("--device", metavar="NAME", help="auto, cpu, cuda or mps.")] = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Do the main job on an embedded sample, and show the result in napari if there is a screen.
+
+    It writes the image, its PSF, its truth, the restored image, the recipe and a before/after picture.
+    """
+    from .demoing import show_demo
+
+    show_demo(out, device, not no_window, as_json)
+
+
+@app.command()
 @grouped
 def restore(
     source: Input,
