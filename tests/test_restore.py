@@ -60,7 +60,7 @@ def test_every_estimate_is_an_image_of_its_block(tmp_path: Path) -> None:
         if progress.fraction < 1:
             assert block.sizes["T"] == block.sizes["C"] == 1
             boxes.add((block.channels[0].name, block.origin["Y"], block.origin["X"], block.shape))
-    assert len(boxes) > 4
+    assert len(boxes) > len(image.channels), "tiles, not whole channels"
     assert {name for name, *_ in boxes} == {"nuclei", "actin"}
     assert block.shape == image.shape
 

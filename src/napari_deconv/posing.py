@@ -13,8 +13,18 @@ from .methods.base import Problem
 from .methods.blur import Blur
 from .psf.base import Grid, PsfModel, check_psf
 from .recipe import Recipe
+from .running.slabs import Slab, plan_slabs
 
-__all__ = ["DEFAULT_PSF", "compute_psf", "fit_to_image", "pose_problem", "resolve_psf", "trial_box"]
+__all__ = [
+    "DEFAULT_PSF",
+    "compute_psf",
+    "compute_psf_at",
+    "compute_slab_psf",
+    "fit_to_image",
+    "pose_problem",
+    "resolve_psf",
+    "trial_box",
+]
 
 TRIAL = 2**20
 """Padded voxels of the part of an image on which automatic choices are made."""
@@ -52,6 +62,20 @@ def compute_psf(image: Image, recipe: Recipe, channel: int = 0) -> np.ndarray[An
     return _computed(resolve_psf(image, recipe, channel), Grid.of(image))
 
 
+def compute_slab_psf(image: Image, model: PsfModel, slab: Slab) -> np.ndarray[Any, Any]:
+    """Return the PSF (Z, Y, X) of a resolved model at a slab's centre; the model's own where there is but one slab."""
+    if slab.is_whole:
+        return _computed(model, Grid.of(image))
+    from_middle = (slab.centre - (image.spatial_shape[0] - 1) / 2) * (image.spacing[0] or 1.0)
+    return _computed(model.at_offset(round(from_middle, 6)), Grid.of(image))
+
+
+def compute_psf_at(image: Image, model: PsfModel, plane: float) -> np.ndarray[Any, Any]:
+    """Return the PSF (Z, Y, X) of the slab whose centre is nearest to a plane."""
+    slabs = plan_slabs(image.spatial_shape[0], model.slabs)
+    return compute_slab_psf(image, model, min(slabs, key=lambda slab: abs(slab.centre - plane)))
+
+
 def fit_to_image(psf: np.ndarray[Any, Any], shape: tuple[int, int, int]) -> np.ndarray[Any, Any]:
     """Return the part of a PSF that can matter to an image: at most 2 n - 1 on each axis, the focal plane for a flat one."""
     box = []
@@ -62,7 +86,7 @@ def fit_to_image(psf: np.ndarray[Any, Any], shape: tuple[int, int, int]) -> np.n
     return psf if cut.shape == psf.shape else check_psf(cut)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _computed(model: PsfModel, grid: Grid) -> np.ndarray[Any, Any]:
     psf = fit_to_image(model.compute(grid), grid.shape)
     psf.flags.writeable = False

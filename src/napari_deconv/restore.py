@@ -5,7 +5,7 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,13 +16,14 @@ from .known import Known
 from .methods.base import Estimate, Method
 from .methods.blur import Blur
 from .methods.heldout import Choice
-from .posing import compute_psf, fit_to_image, pose_problem, resolve_psf, trial_box
+from .piece import Piece, plan_pieces
+from .posing import compute_psf, compute_psf_at, fit_to_image, pose_problem, resolve_psf, trial_box
 from .progress import Progress
 from .psf.base import Grid
 from .recipe import Recipe
 from .record import describe_choices, describe_psfs, describe_run
 from .running.device import choose_device, is_out_of_memory, plan_budget, release
-from .running.tiles import Tile, plan_tiles, with_halo
+from .running.tiles import Tile, plan_tiles
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -78,111 +79,88 @@ def restored(
     return last.estimate
 
 
-@dataclass(frozen=True)
-class _Volume:
-    """One channel and time point: its place, its pixels with their halo, its figures, and its share of the job."""
-
-    time: int
-    channel: int
-    pixels: Any
-    figures: VolumeFigures
-    target: np.ndarray[Any, Any]
-    begin: float
-    end: float
-
-    def fraction(self, share: float) -> float:
-        """Return the job's fraction when this share of the volume is done."""
-        return self.begin + (self.end - self.begin) * share
-
-
 class _Job:
-    """One restoration under way: what is done, and what the history will say.
-
-    ``image`` is whole, ``part`` what is restored; ``outer`` is the box of it with its halo, ``inner`` the part within that.
-    """
+    """One restoration under way: what is done, and what the history will say."""
 
     def __init__(
         self, image: Image, recipe: Recipe, device: Any, memory: str | int, region: Region, known: Known
     ) -> None:
-        self.image, self.recipe, self.device, self.known = image, recipe, device, known
+        self.image, self.recipe, self.device, self.region, self.known = image, recipe, device, region, known
         self.budget = plan_budget(memory, device)
         self.started = clock.perf_counter()
-        self.part = image.crop(region)
-        self.times = range(image.sizes.get("T", 1))[slice(*region.bounds.get("T", (None, None)))]
-        self.channels = range(image.sizes.get("C", 1))[slice(*region.bounds.get("C", (None, None)))]
-        self.models = {channel: resolve_psf(image, recipe, channel) for channel in self.channels}
-        self.psfs = {channel: compute_psf(image, recipe, channel) for channel in self.channels}
-        self.outer, self.inner = with_halo(image.spatial_shape, region.bounds, self._halo())
+        channels = range(image.sizes.get("C", 1))[slice(*region.bounds.get("C", (None, None)))]
+        self.models = {channel: resolve_psf(image, recipe, channel) for channel in channels}
+        self.pieces = plan_pieces(image, region, self.models, recipe.method.reach)
         self.methods: dict[int, Method] = {}
         self.choices: list[Choice] = []
-        self.figures: list[VolumeFigures] = []
+        self.figures: dict[tuple[int, int], VolumeFigures] = {}
         self.tiles = 0
         self.iterations = 0
         self.fraction = 0.0
 
     def run(self) -> Generator[Progress]:
         """Yield the progress of every step of every tile, and last the whole."""
-        whole = Image(np.zeros(self.part.shape, dtype=np.float32), self.part.axes)
-        places = [(time, channel) for time in self.times for channel in self.channels]
-        for number, (time, channel) in enumerate(places):
-            target = whole.block(time - self.times[0], channel - self.channels[0])
-            ends = number / len(places), (number + 1) / len(places)
-            pixels = self.image.block(time, channel)[self.outer]
-            volume = _Volume(time, channel, pixels, self._measured(time, channel), target, *ends)
-            settled = yield from self._settle(volume)
-            yield from self._restore_volume(settled)
-        yield self._finished(whole.data)
+        part = self.image.crop(self.region)
+        whole = Image(np.zeros(part.shape, dtype=np.float32), part.axes)
+        first = self.pieces[0]
+        for piece in self.pieces:
+            target = whole.block(piece.time - first.time, piece.channel - first.channel)
+            piece = yield from self._settle(piece)
+            restored = yield from self._restore_piece(piece)
+            piece.add(restored, target, self.region)
+        yield self._finished(part, whole.data)
 
-    def _measured(self, time: int, channel: int) -> VolumeFigures:
-        key = (time, channel, self.recipe.background)
-        if key not in self.known.figures:
-            self.known.figures[key] = measure_volume(self.image.block(time, channel), self.recipe.background)
-        self.figures.append(self.known.figures[key])
-        return self.known.figures[key]
+    def _measured(self, piece: Piece) -> VolumeFigures:
+        place, background = (piece.time, piece.channel), self.recipe.background
+        if (place, background) not in self.known.figures:
+            self.known.figures[place, background] = measure_volume(self.image.block(*place), background)
+        return self.figures.setdefault(place, self.known.figures[place, background])
 
-    def _settle(self, volume: _Volume) -> Generator[Progress, None, _Volume]:
-        """Make the automatic choices of a channel at its first time point; return the volume that is left to do."""
-        method, channel = self.recipe.method, volume.channel
+    def _settle(self, piece: Piece) -> Generator[Progress, None, Piece]:
+        """Make the automatic choices of a channel at its first piece; return the piece with the share that is left to do."""
+        method, channel = self.recipe.method, piece.channel
         if channel in self.methods or not method.is_automatic:
             self.methods.setdefault(channel, method)
-            return volume
+            return piece
         key = (channel, self.models[channel], method, self.recipe.background)
-        end = volume.begin
+        end = piece.begin
         if key not in self.known.choices:
-            end = volume.fraction(0.3)
-            self.known.choices[key] = yield from self._try_out(volume, end)
+            end = piece.fraction(0.3)
+            self.known.choices[key] = yield from self._try_out(piece, end)
         choice = self.known.choices[key]
         self.choices.append(choice)
         self.methods[channel] = method.settled(choice.value)
-        return replace(volume, begin=end)
+        return replace(piece, begin=end)
 
-    def _try_out(self, volume: _Volume, end: float) -> Generator[Progress, None, Choice]:
+    def _try_out(self, piece: Piece, end: float) -> Generator[Progress, None, Choice]:
         """Make the automatic choice on the part of the first time point that is richest in light."""
-        pixels = self.image.block(self.times[0], volume.channel)
-        box = trial_box(pixels, self.psfs[volume.channel].shape, volume.figures.background)
-        psf = fit_to_image(self.psfs[volume.channel], pixels[box].shape)
-        blur = Blur(psf, pixels[box].shape, self.device)
-        trial = self.recipe.method.choose(pose_problem(pixels[box], volume.figures, blur, self.image))
+        figures, whole = self._measured(piece), self.image.block(piece.time, piece.channel)
+        box = trial_box(whole, piece.psf.shape, figures.background)
+        pixels = whole[box]
+        psf = compute_psf_at(self.image, self.models[piece.channel], (box[0].start + box[0].stop - 1) / 2)
+        blur = Blur(fit_to_image(psf, pixels.shape), pixels.shape, self.device)
+        trial = self.recipe.method.choose(pose_problem(pixels, figures, blur, self.image))
         while True:
             try:
                 tried = next(trial)
             except StopIteration as finished:
                 choice: Choice = finished.value
                 return choice
-            self.fraction = volume.begin + (end - volume.begin) * tried.step / tried.steps
+            self.fraction = piece.begin + (end - piece.begin) * tried.step / tried.steps
             yield Progress(
                 self.fraction, tried.step, tried.steps, self.tiles + 1, self._seconds(), {"held_out": tried.score},
-                lambda: self.part, stage="choosing",
+                lambda: self.image.crop(self.region), stage="choosing",
             )  # fmt: skip
 
-    def _restore_volume(self, volume: _Volume) -> Iterator[Progress]:
-        blended = np.zeros(volume.pixels.shape, dtype=np.float32)
-        pending, done = self._plan(volume), 0
+    def _restore_piece(self, piece: Piece) -> Generator[Progress, None, np.ndarray[Any, Any]]:
+        pixels = piece.pixels(self.image)
+        blended = np.zeros(pixels.shape, dtype=np.float32)
+        pending, done = self._plan(piece, pixels.shape), 0
         while pending:
             tile = pending.pop(0)
             halves = None
             try:
-                yield from self._restore_tile(volume, tile, done, blended)
+                yield from self._restore_tile(piece, pixels, tile, done, blended)
             except (RuntimeError, MemoryError) as error:
                 halves = _halves(tile, error)
             if halves:
@@ -191,48 +169,41 @@ class _Job:
             else:
                 done += tile.voxels
                 self.tiles += 1
-        volume.target[...] = blended[self.inner]
+        return blended
 
     def _restore_tile(
-        self, volume: _Volume, tile: Tile, done: int, blended: np.ndarray[Any, Any]
+        self, piece: Piece, pixels: Any, tile: Tile, done: int, blended: np.ndarray[Any, Any]
     ) -> Iterator[Progress]:
-        """Yield the progress of one tile, after ``done`` voxels of the volume, and put its result in place."""
-        blur = self.known.blur(self.psfs[volume.channel], tile.outer_shape, self.device)
-        problem = pose_problem(volume.pixels[tile.outer], volume.figures, blur, self.image)
-        with closing(self.methods[volume.channel].iterate(problem)) as estimates:
+        """Yield the progress of one tile, after ``done`` voxels of the piece, and put its result in place."""
+        blur = self.known.blur(piece.psf, tile.outer_shape, self.device)
+        problem = pose_problem(pixels[tile.outer], self._measured(piece), blur, self.image)
+        with closing(self.methods[piece.channel].iterate(problem)) as estimates:
             for estimate in estimates:
-                share = (done + tile.voxels * estimate.step / estimate.steps) / volume.pixels.size
-                self.fraction = max(self.fraction, min(1.0, volume.fraction(share)))
-                yield from self._shown(estimate, blur, tile, volume)
+                share = (done + tile.voxels * estimate.step / estimate.steps) / blended.size
+                self.fraction = max(self.fraction, min(1.0, piece.fraction(share)))
+                yield from self._shown(estimate, blur, tile, piece)
         self.iterations = estimate.step
         tile.blend(blended, to_numpy(blur.crop(estimate.object)))
 
     def _seconds(self) -> float:
         return clock.perf_counter() - self.started
 
-    def _halo(self) -> tuple[int, int, int]:
-        """Return the pixels beyond a tile that can matter to it: the method's reach in the largest PSF, none on a flat axis."""
-        reach = self.recipe.method.reach
-        z, y, x = (
-            0 if size == 1 else int(reach * (max(psf.shape[axis] for psf in self.psfs.values()) // 2)) + 1
-            for axis, size in enumerate(self.image.spatial_shape)
-        )
-        return z, y, x
-
-    def _plan(self, volume: _Volume) -> list[Tile]:
-        z, y, x = self.psfs[volume.channel].shape
+    def _plan(self, piece: Piece, shape: tuple[int, int, int]) -> list[Tile]:
+        z, y, x = piece.psf.shape
         most = self.budget / (4 * self.recipe.method.volumes)
-        return plan_tiles(volume.pixels.shape, self._halo(), (z - 1, y - 1, x - 1), most)
+        return plan_tiles(shape, piece.halo, (z - 1, y - 1, x - 1), most)
 
-    def _shown(self, estimate: Estimate, blur: Blur, tile: Tile, volume: _Volume) -> Iterator[Progress]:
+    def _shown(self, estimate: Estimate, blur: Blur, tile: Tile, piece: Piece) -> Iterator[Progress]:
         """Yield the progress of an estimate; its pixels can be read until the generator goes on, and hold no memory after."""
-        box = self.inner if tile.is_whole else (slice(None), slice(None), slice(None))
+        box = piece.inner if tile.is_whole else (slice(None), slice(None), slice(None))
         views = [blur.crop(estimate.object)[box]]
 
         def make() -> Image:
             if not views:
                 raise RuntimeError("this estimate is gone: read progress.estimate before asking for the next step")
-            return self._block_image(to_numpy(views[0]), tile, volume)
+            pixels = to_numpy(views[0])
+            block = self.image.crop(piece.region(tile, pixels.shape, self.image.axes))
+            return block.replace(data=pixels.reshape(block.shape))
 
         figures = estimate.figures
         try:
@@ -240,26 +211,20 @@ class _Job:
         finally:
             views.clear()
 
-    def _block_image(self, pixels: np.ndarray[Any, Any], tile: Tile, volume: _Volume) -> Image:
-        """Return the pixels of a tile as an image: of the part asked for where the tile is whole, else with its halo."""
-        bounds = {"T": (volume.time, volume.time + 1), "C": (volume.channel, volume.channel + 1)}
-        starts = [outer.start + (inner.start if tile.is_whole else own.start)
-                  for outer, inner, own in zip(self.outer, self.inner, tile.outer, strict=True)]  # fmt: skip
-        for axis, start, size in zip("ZYX", starts, pixels.shape, strict=True):
-            bounds[axis] = (start, start + size)
-        block = self.image.crop(Region({axis: each for axis, each in bounds.items() if axis in self.image.axes}))
-        return block.replace(data=pixels.reshape(block.shape))
-
-    def _finished(self, result: np.ndarray[Any, Any]) -> Progress:
+    def _finished(self, part: Image, result: np.ndarray[Any, Any]) -> Progress:
         seconds = self._seconds()
         record = {
             **describe_run(
                 self.recipe, iterations=self.iterations, tiles=self.tiles, device=self.device, seconds=seconds
             ),
-            **describe_psfs(list(self.models.values()), self.psfs.values(), Grid.of(self.image)),
-            **describe_choices(self.figures, self.choices),
+            **describe_psfs(
+                list(self.models.values()),
+                [piece.psf for piece in self.pieces if piece.time == self.pieces[0].time],
+                Grid.of(self.image),
+            ),
+            **describe_choices(self.figures.values(), self.choices),
         }
-        image = self.part.replace(data=result, history=(*self.image.history, record))
+        image = part.replace(data=result, history=(*self.image.history, record))
         return Progress(1.0, self.iterations, self.iterations, self.tiles, seconds, {}, lambda: image, is_result=True)
 
 

@@ -59,6 +59,15 @@ class PsfModel(Settings):
                 found[name] = value
         return self.replace(**found) if found else self
 
+    @property
+    def slabs(self) -> int:
+        """How many depths of a stack the PSF is computed for; 1 where it is the same throughout."""
+        return 1
+
+    def at_offset(self, distance: float) -> Any:
+        """Return the model of light this far along z (µm, towards later planes) from the middle of the stack."""
+        return self
+
     def compute(self, grid: Grid) -> np.ndarray[Any, Any]:
         """Return the PSF (Z, Y, X), float32, non-negative, unit sum, centred at ``shape // 2``.
 

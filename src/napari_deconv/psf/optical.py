@@ -58,6 +58,15 @@ class Optical(Instrument):
         shown_min=0,
         shown_max=50,
     )
+    depths: int = field(
+        1,
+        title="Depths",
+        description="How many depths through the stack the PSF is computed for, where depth changes it: more follow the "
+        "growing aberration of a mismatched sample, and take as much longer. The depth above is the middle's.",
+        ge=1,
+        le=64,
+        advanced=True,
+    )
     coverslip_thickness: float | None = field(
         None,
         title="Coverslip",
@@ -192,6 +201,17 @@ class Optical(Instrument):
         if modality == "light-sheet" and self.sheet_deviation() == 0:
             told = "set psf.sheet_thickness in µm, or psf.sheet_numerical_aperture with psf.excitation"
             raise ValueError(f"a light-sheet psf needs the sheet: {told}")
+
+    @property
+    def slabs(self) -> int:
+        """As many as ``depths``, where depth has an effect: a known sample index other than the immersion's."""
+        mismatched = self.sample_index is not None and self.sample_index != self.immersion_index
+        return self.depths if mismatched else 1
+
+    def at_offset(self, distance: float) -> Any:
+        """Return the model deeper or shallower by a distance along z (µm), never above the coverslip."""
+        deeper = -distance if self.first_plane == "deepest" else distance
+        return self.replace(depth=max(0.0, (self.depth or 0.0) + deeper))
 
     def notices(self, grid: Grid | None = None) -> Iterator[str]:
         """Say what was assumed where neither the settings nor the image tell, and whether a grid's voxels are too coarse."""

@@ -1,0 +1,98 @@
+"""`Piece`: what one restoration does at once: a channel and time point, and of a depth-varying PSF one slab of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .image import Image, Region
+from .posing import compute_slab_psf
+from .psf.base import PsfModel
+from .running.slabs import Slab, plan_slabs
+from .running.tiles import Tile, with_halo
+
+__all__ = ["Piece", "plan_pieces"]
+
+Box = tuple[slice, slice, slice]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A box of one volume with its PSF (Z, Y, X), and its share [begin, end] of the whole job.
+
+    ``outer`` is the box with its halo, ``inner`` the part asked for within that; ``weights`` (Z, 1, 1) of its planes.
+    """
+
+    time: int
+    channel: int
+    psf: np.ndarray[Any, Any]
+    halo: tuple[int, int, int]
+    outer: Box
+    inner: Box
+    weights: np.ndarray[Any, Any]
+    begin: float
+    end: float
+
+    def pixels(self, image: Image) -> Any:
+        """Return the piece of an image, its halo included (Z, Y, X)."""
+        return image.block(self.time, self.channel)[self.outer]
+
+    def fraction(self, share: float) -> float:
+        """Return the job's fraction when this share of the piece is done."""
+        return self.begin + (self.end - self.begin) * share
+
+    def add(self, restored: np.ndarray[Any, Any], target: np.ndarray[Any, Any], region: Region) -> None:
+        """Add the restored piece with its halo (Z, Y, X) to the volume asked for, under its weights."""
+        first = self.outer[0].start + self.inner[0].start - region.bounds.get("Z", (0, 0))[0]
+        target[first : first + len(self.weights)] += restored[self.inner] * self.weights
+
+    def region(self, tile: Tile, shape: tuple[int, ...], axes: str) -> Region:
+        """Return where the pixels of a tile lie: what was asked for where the tile is whole, else with its halo."""
+        bounds = {"T": (self.time, self.time + 1), "C": (self.channel, self.channel + 1)}
+        boxes = zip("ZYX", self.outer, self.inner, tile.outer, shape, strict=True)
+        for axis, outer, inner, own, size in boxes:
+            start = outer.start + (inner.start if tile.is_whole else own.start)
+            bounds[axis] = (start, start + size)
+        return Region({axis: each for axis, each in bounds.items() if axis in axes})
+
+
+def plan_pieces(image: Image, region: Region, models: Mapping[int, PsfModel], reach: float) -> list[Piece]:
+    """Return the pieces of a region of an image: time points, then channels, then slabs.
+
+    ``models`` holds the resolved PSF of each channel; ``reach`` is the halo in half widths of the PSF.
+    """
+    times = range(image.sizes.get("T", 1))[slice(*region.bounds.get("T", (None, None)))]
+    planned = [(time, channel, slab, psf) for time in times for channel, slab, psf in _slabs(image, region, models)]
+    shape = image.spatial_shape
+    pieces = []
+    for number, (time, channel, slab, psf) in enumerate(planned):
+        z, y, x = (
+            0 if size == 1 else int(reach * (width // 2)) + 1 for size, width in zip(shape, psf.shape, strict=True)
+        )
+        bounds = {**region.bounds, "Z": _overlap(slab, region)}
+        outer, inner = with_halo(shape, bounds, (z, y, x))
+        first, last = bounds["Z"]
+        weights = slab.weights[first - slab.start : last - slab.start, None, None]
+        ends = number / len(planned), (number + 1) / len(planned)
+        pieces.append(Piece(time, channel, psf, (z, y, x), outer, inner, weights, *ends))
+    return pieces
+
+
+def _slabs(
+    image: Image, region: Region, models: Mapping[int, PsfModel]
+) -> Iterator[tuple[int, Slab, np.ndarray[Any, Any]]]:
+    """Yield channel, slab and the slab's PSF, for the slabs that a region touches."""
+    for channel, model in models.items():
+        for slab in plan_slabs(image.spatial_shape[0], model.slabs):
+            start, stop = _overlap(slab, region)
+            if start < stop:
+                yield channel, slab, compute_slab_psf(image, model, slab)
+
+
+def _overlap(slab: Slab, region: Region) -> tuple[int, int]:
+    """Return the planes of a slab that a region asks for."""
+    start, stop = region.bounds.get("Z", (slab.start, slab.stop))
+    return max(start, slab.start), min(stop, slab.stop)
