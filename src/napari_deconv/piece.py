@@ -10,7 +10,7 @@ import numpy as np
 
 from .image import Image, Region
 from .posing import compute_slab_psf
-from .psf.base import PsfModel
+from .psf.base import Grid, PsfModel
 from .running.slabs import Slab, plan_slabs
 from .running.tiles import Tile, with_halo
 
@@ -86,7 +86,7 @@ def _slabs(
 ) -> Iterator[tuple[int, Slab, np.ndarray[Any, Any]]]:
     """Yield channel, slab and the slab's PSF, for the slabs that a region touches."""
     for channel, model in models.items():
-        for slab in plan_slabs(image.spatial_shape[0], model.slabs):
+        for slab in plan_slabs(image.spatial_shape[0], model.slabs(Grid.of(image))):
             start, stop = _overlap(slab, region)
             if start < stop:
                 yield channel, slab, compute_slab_psf(image, model, slab)

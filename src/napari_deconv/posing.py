@@ -72,7 +72,7 @@ def compute_slab_psf(image: Image, model: PsfModel, slab: Slab) -> np.ndarray[An
 
 def compute_psf_at(image: Image, model: PsfModel, plane: float) -> np.ndarray[Any, Any]:
     """Return the PSF (Z, Y, X) of the slab whose centre is nearest to a plane."""
-    slabs = plan_slabs(image.spatial_shape[0], model.slabs)
+    slabs = plan_slabs(image.spatial_shape[0], model.slabs(Grid.of(image)))
     return compute_slab_psf(image, model, min(slabs, key=lambda slab: abs(slab.centre - plane)))
 
 

@@ -59,9 +59,8 @@ class PsfModel(Settings):
                 found[name] = value
         return self.replace(**found) if found else self
 
-    @property
-    def slabs(self) -> int:
-        """How many depths of a stack the PSF is computed for; 1 where it is the same throughout."""
+    def slabs(self, grid: Grid) -> int:
+        """Return for how many depths of a stack the PSF is computed; 1 where it is the same throughout."""
         return 1
 
     def at_offset(self, distance: float) -> Any:

@@ -74,6 +74,12 @@ class Medium:
         """Return -c_i, real (K,), less its value on the axis: the path in µm that a micrometre of defocus adds."""
         return -_lag(self.immersion_index, s).real
 
+    def path_per_depth(self, s: Tensor) -> Tensor:
+        """Return dW/dd, real (K,): the path in µm that a micrometre of depth adds, its evanescent part left out."""
+        index = self.immersion_index / self.sample_index
+        path: Tensor = _lag(self.sample_index, s) - index * _lag(self.immersion_index, s)
+        return path.real
+
     def transmission(self, s: Tensor) -> tuple[Tensor, Tensor]:
         """Return the Fresnel coefficients of the s and the p polarisation from immersion to sample, complex (K,)."""
         steps = [self.immersion_index, self.sample_index]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from ..image import Modality
 from ..settings import field
@@ -21,6 +22,9 @@ __all__ = ["Optical"]
 
 STANDARD_COVERSLIP = 170.0
 """µm; what objectives are designed for (ISO 8255-1)."""
+MARECHAL = 1 / 14
+"""Waves RMS; an aberration below leaves 80 % of the peak (Maréchal 1947; Born & Wolf, section 9.3)."""
+MOST_DEPTHS = 16
 EXAMPLES = {"numerical_aperture": "1.4", "immersion_index": "1.515 for oil", "emission": "0.52", "excitation": "0.488"}
 
 
@@ -58,13 +62,13 @@ class Optical(Instrument):
         shown_min=0,
         shown_max=50,
     )
-    depths: int = field(
-        1,
+    depths: Annotated[int, Field(ge=1, le=MOST_DEPTHS)] | Literal["auto"] = field(
+        "auto",
         title="Depths",
-        description="How many depths through the stack the PSF is computed for, where depth changes it: more follow the "
-        "growing aberration of a mismatched sample, and take as much longer. The depth above is the middle's.",
-        ge=1,
-        le=64,
+        description="How many depths through the stack the PSF is computed for: more follow the growing aberration of a "
+        "mismatched sample, and take longer. The depth above is that of the middle plane.",
+        shown_min=1,
+        shown_max=MOST_DEPTHS,
         advanced=True,
     )
     coverslip_thickness: float | None = field(
@@ -202,11 +206,15 @@ class Optical(Instrument):
             told = "set psf.sheet_thickness in µm, or psf.sheet_numerical_aperture with psf.excitation"
             raise ValueError(f"a light-sheet psf needs the sheet: {told}")
 
-    @property
-    def slabs(self) -> int:
-        """As many as ``depths``, where depth has an effect: a known sample index other than the immersion's."""
-        mismatched = self.sample_index is not None and self.sample_index != self.immersion_index
-        return self.depths if mismatched else 1
+    def slabs(self, grid: Grid) -> int:
+        """Return ``depths``; auto: so many that a slab's PSF is nowhere further than Maréchal's criterion from the light's own."""
+        if self.sample_index in (None, self.immersion_index) or self.depth is None:
+            return 1
+        if self.depths != "auto":
+            return self.depths
+        thickness = grid.shape[0] * (grid.voxel[0] or 0.0)
+        change = max(pupil.aberration_with_depth() for pupil in self.microscope().pupils)
+        return max(1, min(MOST_DEPTHS, math.ceil(thickness * change / (2 * MARECHAL))))
 
     def at_offset(self, distance: float) -> Any:
         """Return the model deeper or shallower by a distance along z (µm), never above the coverslip."""
@@ -226,4 +234,6 @@ class Optical(Instrument):
         if modality in PINHOLED and self.pinhole is None:
             yield "the pinhole is not known: 1 Airy unit was assumed"
         if grid is not None:
+            if (slabs := self.slabs(grid)) > 1:
+                yield f"the aberration grows with depth: the stack was taken in {slabs} slabs, each with the PSF of its depth"
             yield from Limits.of(self.microscope()).warnings(grid)

@@ -78,6 +78,17 @@ class Pupil:
         """Whether the PSF is the same at every angle."""
         return all(is_rotational(index) for index, _ in self.aberrations)
 
+    def aberration_with_depth(self) -> float:
+        """Return the RMS over the pupil, in waves, of what a micrometre of depth adds to the path beyond defocus."""
+        import torch
+
+        edge = min(self.numerical_aperture, number(self.medium.sample_index))
+        s = edge * torch.sqrt((torch.arange(256, dtype=torch.float64) + 0.5) / 256)  # rings of equal area
+        path = self.medium.path_per_depth(s)
+        known = torch.stack([torch.ones_like(s), self.medium.defocus(s)], dim=1)
+        left = path - known @ torch.linalg.lstsq(known, path[:, None]).solution[:, 0]
+        return float(left.square().mean().sqrt()) / self.wavelength
+
     def intensity(self, radii: Tensor, z: Tensor) -> Tensor:
         """Return the intensity (Z, R) of a rotational pupil at radii (R,) and defocus (Z,) from the paraxial focus, µm.
 
