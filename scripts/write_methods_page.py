@@ -47,12 +47,15 @@ def _member(kind: str, settings: type[Settings]) -> Iterator[str]:
 
 
 def _promises(settings: type[Settings]) -> str:
-    kept = []
-    if getattr(settings, "keeps_flux", False):
+    """Return what a method promises at its defaults, in brackets."""
+    if not issubclass(settings, methods.Method):
+        return ""
+    kept, method = [], settings()
+    if method.keeps_flux:
         kept.append("keeps the light")
-    if getattr(settings, "non_negative", False):
+    if method.non_negative:
         kept.append("never negative")
-    if getattr(settings, "teaching", False):
+    if method.teaching:
         kept.append("a baseline for teaching, may be worse than the input")
     return f" *({', '.join(kept)})*" if kept else ""
 
