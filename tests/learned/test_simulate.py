@@ -27,13 +27,10 @@ def test_every_family_is_a_scene(name, shape):
     assert not np.array_equal(scene, FAMILIES[name](shape, VOXEL, rng(2)))
 
 
-@pytest.mark.parametrize("draw", ["spot", "ball"])
-def test_what_is_drawn_keeps_its_light_and_its_place(draw):
+@pytest.mark.parametrize(("draw", "size"), [(draw_spots, 0.12), (draw_balls, 0.4)])
+def test_what_is_drawn_keeps_its_light_and_its_place(draw, size):
     place, shape = np.array([[0.13, -0.27, 0.34]]), (21, 31, 30)
-    if draw == "spot":
-        drawn = draw_spots(place, np.array([7.0]), 0.12, shape, VOXEL)
-    else:
-        drawn = draw_balls(place, np.array([7.0]), 0.4, shape, VOXEL)
+    drawn = draw(place, np.array([7.0]), size, shape, VOXEL)
     assert drawn.sum() == pytest.approx(7, rel=0.01)
     for axis, index in enumerate(np.indices(shape)):
         middle = (index * drawn).sum() / drawn.sum()

@@ -197,7 +197,7 @@ def grow_curves(
     bend : radians of direction lost in one step of ``step`` µm. Near a wall a curve turns along it.
     """
     places, heading = starts.copy(), directions / np.linalg.norm(directions, axis=1, keepdims=True)
-    flat = np.array([0.35, 1.0, 1.0])
+    flat = np.array([0.2, 1.0, 1.0])
     walked = []
     for _ in range(steps):
         walked.append(places)

@@ -238,7 +238,7 @@ def _grow_filaments(cell: Cell, step: float, rng: np.random.Generator) -> Array:
     count = max(8, round(5.5 * half))
     angle = rng.uniform(0, 2 * math.pi)
     hub = cell.nucleus.centre + np.array([0.0, math.sin(angle), math.cos(angle)]) * (cell.nucleus.radii + 0.4)
-    directions = rng.normal(size=(count, 3)) * [0.25, 1.0, 1.0]
+    directions = rng.normal(size=(count, 3)) * [0.12, 1.0, 1.0]
     starts = hub + directions * rng.uniform(0.1, 0.9, (count, 1))
     steps = round(1.7 * half / step)
     return grow_curves(starts, directions, cell.outline, cell.nucleus, rng, steps=steps, step=step, bend=0.11)
