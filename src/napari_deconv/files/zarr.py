@@ -209,7 +209,8 @@ def _halved(root: Any, number: int, finer: Any, image: Image) -> Any:
         for channel in range(sizes.get("C", 1)):
             for start in range(0, sizes.get("Z", 1), CHUNK["Z"]):
                 place = _place(image.axes, time, channel, slice(start, start + CHUNK["Z"]))
-                level[place] = halved(np.asarray(finer[place]))
+                slab = np.asarray(finer[place])  # (Z, Y, X) or (Y, X)
+                level[place] = np.stack([halved(plane) for plane in slab]) if slab.ndim == 3 else halved(slab)
     return level
 
 
