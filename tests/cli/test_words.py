@@ -46,7 +46,7 @@ BAD_IMAGES = {
     "nan": (lambda path: _save(path, _with(np.nan)), "NaN or infinite"),
     "infinite": (lambda path: _save(path, _with(np.inf)), "NaN or infinite"),
     "missing": (lambda path: None, "no file"),
-    "a folder": (lambda path: path.mkdir(), "cannot be read"),
+    "a folder": (lambda path: path.mkdir(), "is a folder, but no OME-Zarr image"),
 }
 
 
@@ -116,7 +116,7 @@ BAD_WORDS = {
     "unknown part": (["restore", "{in}", "{out}", *GAUSSIAN, "--set", "methd.iterations=5"], "did you mean 'method'"),
     "no equals": (["restore", "{in}", "{out}", *GAUSSIAN, "--set", "iterations"], "KEY=VALUE"),
     "not yaml": (["restore", "{in}", "{out}", *GAUSSIAN, "--set", "background=[1"], "not readable as YAML"),
-    "out of bounds": (["restore", "{in}", "{out}", *GAUSSIAN, "--set", "method.iterations=0"], "greater than or equal to 1"),
+    "out of bounds": (["restore", "{in}", "{out}", *GAUSSIAN, "--set", "method.iterations=0"], "must be at least 1 (given 0)"),
     "no recipe": (["restore", "{in}", "{out}", "--recipe", "none.yaml"], "there is no recipe none.yaml"),
     "no optics": (["restore", "{in}", "{out}"], "lacks numerical_aperture"),
     "bad optics": (["restore", "{in}", "{out}", *GAUSSIAN, "--numerical-aperture", "0"], "numerical_aperture"),

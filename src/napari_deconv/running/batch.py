@@ -5,6 +5,7 @@ jobs -> executor (none | processes | dask) -> outcomes as they come -> report
 
 from __future__ import annotations
 
+import os
 import signal
 import time as clock
 from collections.abc import Callable, Iterator, Sequence
@@ -104,6 +105,17 @@ def run_one(job: Job, on_progress: OnProgress = lambda _: None) -> Outcome:
     return Outcome(job.source, job.output, "done", _since(started), summary=summary)
 
 
+def run_until_ended(job: Job) -> Outcome:
+    """Run one job in a process of a pool, and end that process when SIGTERM comes in the middle, half-written files removed.
+
+    The pool itself would take the exit for the job's answer and begin the next job.
+    """
+    try:
+        return run_one(job)
+    except SystemExit as ended:
+        os._exit(ended.code if isinstance(ended.code, int) else 1)
+
+
 def is_done(job: Job) -> bool:
     """Whether the job's result is there: made by this recipe, with the same words and PSF, and not older than its input."""
     from ..posing import resolve_psf
@@ -141,9 +153,10 @@ def _run_elsewhere(jobs: dict[int, Job], workers: int, scheduler: str | None) ->
     if not jobs:
         return
     opened = _on_processes(workers) if scheduler is None else _on_dask(scheduler)
+    run: Callable[[Job], Outcome] = run_until_ended if scheduler is None else run_one
     with opened as executor:
         shared = {number: _with_share(job, workers) for number, job in jobs.items()} if scheduler is None else jobs
-        futures = {executor.submit(run_one, job): number for number, job in shared.items()}
+        futures = {executor.submit(run, job): number for number, job in shared.items()}
         for future in as_completed(futures):
             number = futures[future]
             yield number, _outcome_of(future, jobs[number])
@@ -195,8 +208,6 @@ def _on_dask(address: str) -> Iterator[Executor]:
 
 def _prepare_worker(workers: int) -> None:
     """Give a worker its share of the cores, let SIGTERM unwind its stack, and leave Ctrl-C to the process that started it."""
-    import os
-
     import torch
 
     def leave(*_: Any) -> None:
