@@ -19,7 +19,7 @@ def test_no_such_file(tmp_path: Path) -> None:
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(IsADirectoryError, match=r"is a folder that is no OME-Zarr: give an image file$"):
+    with pytest.raises(IsADirectoryError, match=r"is a folder, but no OME-Zarr image: name a file in it$"):
         read(tmp_path)
 
 

@@ -72,7 +72,8 @@ def read(
 def write(path: str | os.PathLike[str], image: Image, *, overwrite: bool = False) -> None:
     """Write an image whole or not at all, in the format that the suffix names.
 
-    ``.ome.tif`` and ``.ome.tiff``: OME-TIFF; ``.tif`` and ``.tiff``: ImageJ hyperstack. Lazy images are written plane by plane.
+    ``.ome.tif`` and ``.ome.tiff``: OME-TIFF; ``.tif`` and ``.tiff``: ImageJ hyperstack; ``.ome.zarr``: OME-Zarr.
+    Lazy images are written plane by plane.
 
     Raises
     ------
@@ -120,7 +121,7 @@ def _check_readable(path: Path) -> None:
     if not path.exists():
         raise FileNotFoundError(f"there is no file {path}: check the path")
     if path.is_dir() and not is_zarr_folder(path):
-        raise IsADirectoryError(f"{path} is a folder that is no OME-Zarr: give an image file")
+        raise IsADirectoryError(f"{path} is a folder, but no OME-Zarr image: name a file in it")
     if not os.access(path, os.R_OK):
         raise PermissionError(f"{path} may not be read: change its permissions or copy it")
     if path.is_file() and path.stat().st_size == 0:
