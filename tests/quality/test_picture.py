@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from napari_deconv import Image
+from napari_deconv.quality import picture
 from napari_deconv.quality.picture import GAP, LINE, PAPER, draw_side_by_side, write_side_by_side
 
 VOLUME = np.random.default_rng(0).random((10, 50, 50)) * np.linspace(0.1, 1, 50)
@@ -42,3 +43,9 @@ def test_a_flat_image_has_no_section():
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match="crop them to the same frame"):
         draw_side_by_side({"a": Image(VOLUME), "b": Image(VOLUME[:5])})
+
+
+def test_without_a_font_of_the_system_the_labels_are_plain_letters(monkeypatch):
+    monkeypatch.setattr(picture, "FONTS", ("no-such-font.ttf",))
+    _, spelled = picture._lettering()
+    assert spelled("1 – 2 µm") == "1 - 2 um"

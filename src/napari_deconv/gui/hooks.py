@@ -90,11 +90,14 @@ def open_beads() -> list[LayerData]:
 
 
 def sample_layers(name: str) -> list[LayerData]:
-    """Return a sample as layers: the image, and its truth and PSF below it, hidden until they are wanted."""
+    """Return a sample as layers: the image, and its PSF and truth below it, hidden until they are wanted.
+
+    The truth comes first, because napari fits the view to the first layer, and it fills the image's own frame.
+    """
     from ..sample import sample
     from .layers import layers_of
 
     made = sample(name)
     base = made.image.name or name
-    hidden = [*layers_of(made.psf, f"{base} PSF"), *layers_of(made.truth, f"{base} truth")]
+    hidden = [*layers_of(made.truth, f"{base} truth"), *layers_of(made.psf, f"{base} PSF")]
     return [(data, {**told, "visible": False}, kind) for data, told, kind in hidden] + layers_of(made.image, base)

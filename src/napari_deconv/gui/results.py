@@ -136,7 +136,7 @@ def sensible_limits(data: np.ndarray[Any, Any]) -> tuple[float, float]:
     """Return contrast limits that a few very bright or dark pixels do not decide."""
     every = max(1, data.size // MOST)
     sample = data.reshape(-1)[::every]
-    low, high = (float(each) for each in np.quantile(sample, [0.002, 0.9995]))
+    low, high = (float(each) for each in np.quantile(sample, [0.002, 0.998]))
     if high <= low:
         low, high = float(sample.min()), float(sample.max())
     return (low, high) if high > low else (low, low + 1)

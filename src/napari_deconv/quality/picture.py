@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ PANEL = 400
 """A panel is about this wide, in pixels."""
 GAP, LINE = 8, 26
 INK, PAPER = 235, 24
+FONTS = ("DejaVuSans.ttf", "LiberationSans-Regular.ttf", "Arial.ttf", "arial.ttf", "Helvetica.ttc")
 
 
 def write_side_by_side(
@@ -106,28 +107,39 @@ def _grey(plane: Array, limits: tuple[float, float], zoom: int, stretch: float) 
 def _arranged(
     columns: list[list[Picture]], titles: list[str], captions: list[str], pixels_per_unit: float, unit: str
 ) -> Picture:
-    from PIL import Image as Pictures, ImageDraw, ImageFont
+    from PIL import Image as Pictures, ImageDraw
 
     width, heights = columns[0][0].width, [each.height for each in columns[0]]
     total = GAP + len(columns) * (width + GAP), LINE + sum(height + LINE + GAP for height in heights)
     sheet = Pictures.new("L", total, PAPER)
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
+    pen, (font, spelled) = ImageDraw.Draw(sheet), _lettering()
     for number, (panels, title) in enumerate(zip(columns, titles, strict=True)):
         left, top = GAP + number * (width + GAP), LINE
-        pen.text((left, LINE // 2), title, fill=INK, font=font, anchor="lm")
+        pen.text((left, LINE // 2), spelled(title), fill=INK, font=font, anchor="lm")
         for panel, caption in zip(panels, captions, strict=True):
             sheet.paste(panel, (left, top))
             top += panel.height + LINE
             if number == 0:
-                pen.text((left, top - LINE // 2), caption, fill=INK, font=font, anchor="lm")
+                pen.text((left, top - LINE // 2), spelled(caption), fill=INK, font=font, anchor="lm")
             top += GAP
     length = _bar_length(width / pixels_per_unit / 3)
     right, bottom = GAP + len(columns) * (width + GAP) - GAP, LINE + heights[0] + LINE // 2
     pen.rectangle((right - round(length * pixels_per_unit), bottom - 3, right - 1, bottom + 2), fill=255)
-    pen.text(
-        (right - round(length * pixels_per_unit) - 8, bottom), f"{length:g} {unit}", fill=INK, font=font, anchor="rm"
-    )
+    left = right - round(length * pixels_per_unit) - 8
+    pen.text((left, bottom), spelled(f"{length:g} {unit}"), fill=INK, font=font, anchor="rm")
     return sheet
+
+
+def _lettering() -> tuple[Any, Callable[[str], str]]:
+    """Return a font, and how to spell what it lacks: Pillow's own has no µ and no dash."""
+    from PIL import ImageFont
+
+    for name in FONTS:
+        try:
+            return ImageFont.truetype(name, 14), str
+        except OSError:
+            continue
+    return ImageFont.load_default(15), lambda text: text.replace("µ", "u").replace("–", "-")
 
 
 def _bar_length(most: float) -> float:
