@@ -13,7 +13,7 @@ import napari
 from qtpy.QtWidgets import QApplication, QPushButton
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
-SIZE = (1280, 800)
+SIZE = (1380, 860)
 RUN = 300
 """Seconds that a restoration may take."""
 
@@ -40,6 +40,16 @@ def take(viewer: Any, name: str) -> None:
     print(f"{name}.png  {picture.shape[1]} × {picture.shape[0]}")
 
 
+def draw_before_after(restored: Any) -> None:
+    """Draw the sample, the result that the window has just made of it, and the truth."""
+    from napari_deconv import sample
+    from napari_deconv.quality.picture import write_side_by_side
+
+    made = sample("widefield-cells")
+    shown = {"as taken": made.image, "restored": made.truth.replace(data=restored), "truth": made.truth}
+    write_side_by_side(IMAGES / "before-after.png", shown, share=("restored", "truth"))
+
+
 def main() -> int:
     """Go through the tutorial and take its pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
@@ -53,6 +63,7 @@ def main() -> int:
     viewer.layers.selection.active = source
     for layer in viewer.layers:
         layer.visible = layer is source
+    viewer.reset_view()
     take(viewer, "2-sample")
     start = panel.findChild(QPushButton, "restore")
     wait(start.isEnabled)
@@ -63,6 +74,7 @@ def main() -> int:
     wait(beside.isEnabled)
     beside.click()
     take(viewer, "4-side-by-side")
+    draw_before_after(next(layer.data for layer in viewer.layers if "[" in layer.name))
     viewer.close()
     return 0
 
