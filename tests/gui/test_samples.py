@@ -43,8 +43,8 @@ def test_the_sample_by_the_panels_button(qtbot: Any, open_panel: Any, quick_samp
     viewer, panel = open_panel()
     press(qtbot, panel, "sample")
     assert [layer.name for layer in viewer.layers] == [
-        "widefield-cells PSF",
         "widefield-cells truth",
+        "widefield-cells PSF",
         "widefield-cells",
     ]
     assert [layer.visible for layer in viewer.layers] == [False, False, True]
