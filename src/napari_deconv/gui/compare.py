@@ -12,6 +12,8 @@ __all__ = ["Blink", "SideBySide", "Wipe", "match_contrast", "show_difference"]
 HELPER = "napari_deconv_helper"
 """Marks a layer that only serves a comparison, and is never a source."""
 CURTAIN = "curtain"
+DRAWN = 150
+"""Milliseconds until the canvas has surely been drawn again."""
 GRAB = 12.0
 """Screen pixels around the curtain's edge that take hold of it."""
 
@@ -56,6 +58,12 @@ class SideBySide(_Comparison):
             layer.name_overlay.visible = visible
         super().leave()
         self.viewer.reset_view()
+
+    def leave_when_drawn(self) -> None:
+        """Leave after the next draw: a layer that goes in the same draw as the grid takes OpenGL down with it."""
+        from qtpy.QtCore import QTimer
+
+        QTimer.singleShot(DRAWN, lambda: self.leave())
 
 
 class Blink(_Comparison):
@@ -115,7 +123,7 @@ class Wipe(_Comparison):
         whole = self.left.data
         self.curtain.data = whole[..., :upto, :] if self.left.rgb else whole[..., :upto]
         self.line.data = []
-        self.line.add_lines(self._edge(upto), edge_color="white", edge_width=2 / self.viewer.camera.zoom)
+        self.line.add_lines(self._edge(upto), edge_color="white", edge_width=2 / self.viewer.scene.camera.zoom)
 
     def _width(self) -> int:
         return int(self.left.data.shape[-1 - self.left.rgb])
@@ -158,7 +166,7 @@ class Wipe(_Comparison):
 
     def _made_line(self) -> Any:
         active = self.viewer.layers.selection.active
-        line = self.viewer.add_shapes(ndim=2, name="curtain edge", metadata={HELPER: True})
+        line = self.viewer.add_shapes(ndim=2, name="curtain edge", metadata={HELPER: True}, units=self.left.units[-2:])
         self.viewer.layers.selection.active = active
         return line
 
@@ -173,9 +181,9 @@ class Wipe(_Comparison):
     def _dragged(self, viewer: Any, event: Any) -> Iterator[None]:
         """Follow the mouse while it drags the edge, the camera held still."""
         edge = self._edge(self._upto())[:, 1].mean()
-        if abs(event.position[-1] - edge) * viewer.camera.zoom > GRAB:
+        if abs(event.position[-1] - edge) * viewer.scene.camera.zoom > GRAB:
             return
-        viewer.camera.mouse_pan = False
+        viewer.scene.camera.mouse_pan = False
         yield
         while event.type == "mouse_move":
             at = self.left.world_to_data(np.asarray(event.position)[-self.left.ndim :])[-1]
@@ -183,7 +191,7 @@ class Wipe(_Comparison):
             self.moved(self.share)
             event.handled = True
             yield
-        viewer.camera.mouse_pan = True
+        viewer.scene.camera.mouse_pan = True
 
 
 def match_contrast(left: Any, right: Any) -> None:

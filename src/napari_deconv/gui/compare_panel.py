@@ -9,6 +9,7 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFormLayout, QGridLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 
 from .compare import Blink, SideBySide, Wipe, match_contrast, show_difference
+from .dock import join_tabs
 from .layer_box import LayerBox, image_layers, like_a_source, unwrapped
 from .layers import told_of
 
@@ -124,6 +125,8 @@ class ComparePanel(QWidget):  # type: ignore[misc]
             self.compare("")
             self.first.let_go()
             self.second.let_go()
+        elif event.type() == QEvent.Type.Show:
+            join_tabs(self)
         return bool(super().event(event))
 
 

@@ -8,13 +8,20 @@ from ..demo import Demo
 
 __all__ = ["open_demo", "show_demo"]
 
+SIZE = (1440, 860)
+SETTLED = 300
+"""Milliseconds until the window has its size and the view can be fitted to it."""
+
 
 def open_demo(demo: Demo) -> None:
     """Open napari with what the demo wrote, and return when its window is closed."""
     import napari
+    from qtpy.QtCore import QTimer
 
     viewer = napari.Viewer(title=f"napari-deconv: {demo.title}")
+    viewer.window.resize(*SIZE)
     show_demo(viewer, demo)
+    QTimer.singleShot(SETTLED, viewer.reset_view)
     napari.run()
 
 

@@ -45,7 +45,7 @@ def _say_notices(notices: tuple[str, ...]) -> None:
     from napari.utils.notifications import show_info
 
     for notice in notices:
-        show_info(notice)
+        show_info(notice.replace("; give --axes to override", "; the Restore panel can read them otherwise (Axes)"))
 
 
 def write_layers(path: str, layers: list[LayerData]) -> list[str]:

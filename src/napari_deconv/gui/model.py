@@ -258,6 +258,8 @@ def _parsed(settings: type[Settings], values: Mapping[str, Any], noun: str, prob
 
 def _sentence(title: str, error: Mapping[str, Any]) -> str:
     """Return what is wrong with a field: ``Iterations should be greater than or equal to 1, not 0.``"""
+    if error["type"] == "missing":
+        return f"{title} is still empty: fill it in."
     message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     given = error.get("input")
     told = f", not {given}" if isinstance(given, (str, int, float)) else ""

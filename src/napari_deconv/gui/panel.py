@@ -7,22 +7,16 @@ from typing import Any, cast
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QProgressBar,
-    QPushButton,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from ..image import Image
+from ..running.preview import Shown
 from .compare import SideBySide
+from .dock import join_tabs
+from .foot import Foot, in_qt, made_button
 from .job import Job, Step
 from .layer_box import unwrapped
+from .live import Aim, Live, worded
 from .model import Check, RestoreModel
 from .preferences import engine
 from .results import Likeness, current_place, place_result
@@ -30,7 +24,12 @@ from .sections import ImageSection, MethodSection, PsfSection, source_image
 
 __all__ = ["KEYS", "RestorePanel"]
 
-KEYS = {"restore": "Control-Shift-R", "cancel": "Control-Shift-K", "beside": "Control-Shift-B"}
+KEYS = {
+    "restore": "Control-Shift-R",
+    "cancel": "Control-Shift-K",
+    "beside": "Control-Shift-B",
+    "live": "Control-Shift-L",
+}
 """Keys that napari does not use; they work on the canvas and in the panel."""
 SAMPLE = ("napari-deconv", "widefield-cells")
 JUDGE = 60
@@ -46,6 +45,7 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         self.viewer = unwrapped(napari_viewer)
         self.model = RestoreModel()
         self.beside: SideBySide | None = None
+        self.live = Live(self.viewer)
         self._job: Job | None = None
         self._likeness: Likeness | None = None
         self._pair: tuple[Any, Any] | None = None
@@ -82,14 +82,15 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         whole = QVBoxLayout(self)
         whole.setContentsMargins(4, 4, 4, 4)
         whole.addWidget(scroll, 1)
-        whole.addLayout(self._made_foot())
+        self.foot = self._made_foot()
+        whole.addWidget(self.foot)
 
     def _made_welcome(self) -> QWidget:
         welcome = QWidget()
         column = QVBoxLayout(welcome)
         words = QLabel(WELCOME)
         words.setWordWrap(True)
-        self.open_sample = _button(
+        self.open_sample = made_button(
             "Open the sample", "sample", "Simulated widefield cells with their PSF and their truth."
         )
         self.open_sample.clicked.connect(lambda: self.viewer.open_sample(*SAMPLE))
@@ -97,42 +98,28 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         column.addWidget(self.open_sample)
         return welcome
 
-    def _made_foot(self) -> QVBoxLayout:
-        self.keep = QCheckBox("Keep earlier results")
-        self.keep.setObjectName("keep")
-        self.keep.setToolTip("Off: a run brings the layer of the same name up to date. On: every run adds a layer.")
-        self.keep.toggled.connect(lambda is_on: self.model.choose(keeps_results=is_on))
-        self.run = _button("Restore", "restore", "Restore the image into a layer of its own.", KEYS["restore"])
-        self.stop = _button("Cancel", "cancel", "Stop the run; nothing is kept of it.", KEYS["cancel"])
-        self.side = _button(
-            "Side by side", "beside", "Source and result in two linked views, and back.", KEYS["beside"]
-        )
-        self.side.setCheckable(True)
-        self.bar = QProgressBar()
-        self.bar.setRange(0, 1000)
-        self.bar.setTextVisible(False)
-        self.bar.setMaximumHeight(10)
-        self.bar.hide()
-        self.status = QLabel()
-        self.status.setObjectName("status")
-        self.status.setWordWrap(True)
-        self.status.setMinimumHeight(3 * self.status.fontMetrics().lineSpacing() + 4)
-        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.run.clicked.connect(self.restore)
-        self.stop.clicked.connect(self.cancel)
-        self.side.clicked.connect(self.put_beside)
-        foot = QVBoxLayout()
-        buttons = QHBoxLayout()
-        for button in (self.run, self.stop, self.side):
-            buttons.addWidget(button)
-        foot.addWidget(self.keep)
-        foot.addLayout(buttons)
-        foot.addWidget(self.bar)
-        foot.addWidget(self.status)
+    def _made_foot(self) -> Foot:
+        foot = Foot(self.viewer, KEYS)
+        self.keep, self.run, self.stop, self.side = foot.keep, foot.run, foot.stop, foot.side
+        self.bar, self.status = foot.bar, foot.status
+        foot.keep.toggled.connect(lambda is_on: self.model.choose(keeps_results=is_on))
+        foot.run.clicked.connect(self.restore)
+        foot.stop.clicked.connect(self.cancel)
+        foot.side.clicked.connect(self.put_beside)
+        foot.live.clicked.connect(self._on_live)
+        foot.slab.activated.connect(lambda: self.live.take_planes(foot.slab.currentData()))
+        self.live.switched.connect(self._on_switched)
+        self.live.shown.connect(self._on_shown)
+        self.live.failed.connect(lambda sentence: self._say(sentence, is_problem=True))
         return foot
 
     def _bind_keys(self) -> None:
-        actions = {"restore": self.run.click, "cancel": self.stop.click, "beside": self.side.click}
+        actions = {
+            "restore": self.run.click,
+            "cancel": self.stop.click,
+            "beside": self.side.click,
+            "live": self.foot.live.click,
+        }
         for name, action in actions.items():
             self.viewer.bind_key(KEYS[name], lambda viewer, action=action: action(), overwrite=True)
             shortcut = QShortcut(QKeySequence(in_qt(KEYS[name])), self)
@@ -167,21 +154,52 @@ class RestorePanel(QWidget):  # type: ignore[misc]
             section.mark(check.problems)
         self.run.setEnabled(check.is_ready and self._job is None)
         self.stop.setEnabled(self._job is not None)
-        self.side.setEnabled(self._pair is not None)
-        if self._job is None:
+        self.side.setEnabled(self.pair is not None)
+        self.foot.live.setEnabled(self.live.is_on or (check.is_ready and self._job is None))
+        self.live.aim(self._aim(check))
+        if self._job is None and not (self.live.is_on and check.is_ready):
             said = " ".join(dict.fromkeys(check.problems.values()))
             self._say(said or "Ready.", is_problem=bool(check.problems) and self.model.source is not None)
         return check
 
+    def _aim(self, check: Check) -> Aim | None:
+        if not check.is_ready or check.image is None or check.recipe is None:
+            return None
+        return Aim(self.model.source, self.model.read_axes, check.image, check.recipe)
+
+    @property
+    def pair(self) -> tuple[Any, Any] | None:
+        """The two layers that go side by side: while Live is on source and preview, else the last result and its source."""
+        return (self.model.source, self.live.layer) if self.live.layer is not None else self._pair
+
+    def _on_live(self, is_on: bool) -> None:
+        self.live.switch(is_on, engine())
+
+    def _on_switched(self, is_on: bool) -> None:
+        self.foot.live.setChecked(is_on)
+        if self.beside is not None and not is_on:
+            self.beside.leave_when_drawn()
+            self.beside = None
+            self.side.setChecked(False)
+        elif self.beside is not None:
+            self.put_beside()
+        self.judge()
+        if is_on:
+            self._say("Live: preparing the PSF …")
+
+    def _on_shown(self, shown: Shown) -> None:
+        self.side.setEnabled(True)
+        self._say(worded(shown))
+
     def _say(self, words: str, *, is_problem: bool = False) -> None:
-        self.status.setText(words)
-        self.status.setStyleSheet("color: #d62728;" if is_problem else "")
+        self.foot.say(words, is_problem=is_problem)
 
     def restore(self) -> None:
         """Start a run with what is chosen now."""
         check = self.judge()
         if self._job is not None or check.image is None or check.recipe is None or not check.is_ready:
             return
+        self.live.switch(False)
         layer, axes, image, region = self.model.source, self.model.read_axes, check.image, None
         if self.model.only_current:
             region = current_place(self.viewer, layer, axes)
@@ -240,8 +258,8 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         if self.beside is not None:
             self.beside.leave()
             self.beside = None
-        elif self._pair and all(layer in self.viewer.layers for layer in self._pair):
-            self.beside = SideBySide(self.viewer, *self._pair)
+        elif self.pair and all(layer in self.viewer.layers for layer in self.pair):
+            self.beside = SideBySide(self.viewer, *self.pair)
         self.side.setChecked(self.beside is not None)
 
     def let_go(self) -> None:
@@ -249,6 +267,7 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         if self._job is not None:
             self._job.abandon()
             self._job = None
+        self.live.switch(False)
         self._watch(self.model.source, is_left=True)
         self.image.layers.let_go()
         self.psf.layers.let_go()
@@ -259,16 +278,6 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         """Let go when the dock is closed: napari takes the panel out of its window then."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.let_go()
+        elif event.type() == QEvent.Type.Show:
+            join_tabs(self)
         return bool(super().event(event))
-
-
-def in_qt(key: str) -> str:
-    """Return a key as Qt writes it."""
-    return key.replace("Control", "Ctrl").replace("-", "+")
-
-
-def _button(words: str, name: str, tooltip: str, key: str = "") -> QPushButton:
-    button = QPushButton(words)
-    button.setObjectName(name)
-    button.setToolTip(f"{tooltip} ({in_qt(key)})" if key else tooltip)
-    return button

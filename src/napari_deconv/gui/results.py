@@ -132,9 +132,9 @@ def _update(layer: Any, data: Any, told: dict[str, Any]) -> None:
         layer.contrast_limits = limits
 
 
-def sensible_limits(data: np.ndarray[Any, Any]) -> tuple[float, float]:
-    """Return contrast limits that a few very bright or dark pixels do not decide."""
-    every = max(1, data.size // MOST)
+def sensible_limits(data: np.ndarray[Any, Any], most: int = MOST) -> tuple[float, float]:
+    """Return contrast limits that a few very bright or dark pixels do not decide, from so many pixels at most."""
+    every = max(1, data.size // most)
     sample = data.reshape(-1)[::every]
     low, high = (float(each) for each in np.quantile(sample, [0.002, 0.998]))
     if high <= low:

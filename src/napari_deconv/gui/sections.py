@@ -98,6 +98,7 @@ class ImageSection(Section):
         self.rows.addRow(QLabel("Axes"), self.axes)
         self.rows.addRow(QLabel("Restore"), self.part)
         fields = optical_fields()
+        self._shown: Any = None
         self.form = Form([*VOXEL, *(fields[name] for name in ASKED if name in fields)])
         self.fold = fold_away("Voxel size and optics", self.form)
         self.fold.setObjectName("calibration")
@@ -126,6 +127,9 @@ class ImageSection(Section):
                 widget.setVisible(asked)
         self.form.show_values(self.model.typed("voxel") | self.model.typed("optics"))
         self.form.show_hints(hints_of(image) | {axis: as_text(size) for axis, size in image.voxel.items()})
+        if self.model.source is not self._shown:
+            self._shown = self.model.source
+            self.fold.collapse(animate=False)
         if lacking and not self.fold.isExpanded():
             self.fold.expand(animate=False)
         known = {**image.voxel, **self.model.typed("voxel")}
@@ -199,7 +203,6 @@ class MethodSection(Section):
             self.method.setItemData(self.method.count() - 1, settings.summary, Qt.ItemDataRole.ToolTipRole)
         self.summary = QLabel()
         self.summary.setWordWrap(True)
-        self.summary.setEnabled(False)
         self.background = make_field(next(each for each in describe(Recipe) if each.name == "background"))
         self.rows.addRow(QLabel("Method"), self.method)
         self.column.addWidget(self.summary)

@@ -23,7 +23,7 @@ __all__ = ["Preview", "Shown"]
 PROVISIONAL = 12
 """Iterations that are shown while the automatic number is not known yet and none was chosen before."""
 PAUSE = 0.04
-"""Seconds at least between two estimates that are handed on, the first and the last always."""
+"""Seconds between two estimates, unless another pause is asked for."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Preview:
     show : called in the worker's thread with each estimate.
     fail : called in the worker's thread with the ticket and the error.
     device, memory : as in `restore`.
+    pause : seconds at least between two estimates that are handed on, the first and the last always.
     """
 
     def __init__(
@@ -64,8 +65,10 @@ class Preview:
         *,
         device: str = "auto",
         memory: str | int = "auto",
+        pause: float = PAUSE,
     ) -> None:
         self._show, self._fail = show, fail
+        self._pause = pause
         self._running = {"device": device, "memory": memory}
         self._wake = threading.Condition()
         self._waiting: _Request | None = None
@@ -151,7 +154,7 @@ class Preview:
                     return False
                 is_last = progress.is_result and not is_provisional
                 now = clock.perf_counter()
-                if progress.stage != "restoring" or (not is_last and shown and now - shown < PAUSE):
+                if progress.stage != "restoring" or (not is_last and shown and now - shown < self._pause):
                     continue
                 shown = now
                 self._show(

@@ -1,0 +1,39 @@
+"""How the panels stand in napari's window: behind one another in tabs, and readable in dark and light themes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+__all__ = ["join_tabs", "problem_style"]
+
+OURS = ("(napari-deconv)", "(Deconvolution)")
+
+
+def join_tabs(panel: QWidget) -> None:
+    """Put the dock of a panel behind the docks of this plugin's other panels, and in front of them."""
+    dock, window = _above(panel, QDockWidget), _above(panel, QMainWindow)
+    if dock is None or window is None:
+        return
+    others = [
+        each
+        for each in window.findChildren(QDockWidget)
+        if each is not dock and each.windowTitle().endswith(OURS) and each.isVisible() and not each.isFloating()
+    ]
+    if others and dock not in window.tabifiedDockWidgets(others[0]):
+        window.tabifyDockWidget(others[0], dock)
+        dock.raise_()
+
+
+def _above(widget: QWidget, kind: type[QWidget]) -> Any:
+    """Return the nearest parent of a kind, None where there is none."""
+    parent = widget.parentWidget()
+    while parent is not None and not isinstance(parent, kind):
+        parent = parent.parentWidget()
+    return parent
+
+
+def problem_style(viewer: Any) -> str:
+    """Return the style of a sentence that says what is wrong: a red that can be read on the theme's background."""
+    return f"color: {'#c62828' if 'light' in str(viewer.theme) else '#ff6b6b'};"

@@ -1,0 +1,253 @@
+"""Live: what the canvas shows is restored while it is looked at, in a layer of its own that goes when Live is switched off.
+
+slider, pan, zoom, z, t, channel -> region and recipe -> Preview (a thread) -> newest estimate -> the layer, in place
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from ..image import Image, Region
+from ..recipe import Recipe
+from ..running.preview import Preview, Shown
+from .compare import HELPER
+from .results import Likeness, sensible_limits
+from .view import seen_region
+
+__all__ = ["Aim", "Live", "worded"]
+
+LOOK = 60
+"""Milliseconds between a move of the view and the request for what it shows then."""
+THIN = 2**16
+"""Pixels that the contrast of an estimate is taken from."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What is to be shown: a layer read with these axes, its image, and the recipe."""
+
+    layer: Any
+    axes: str
+    image: Image
+    recipe: Recipe
+
+
+class Live(QObject):  # type: ignore[misc]
+    """Follows the view and the choices.
+
+    ``switched`` tells on or off; ``shown`` each estimate that reached the canvas; ``failed`` what stood in the way.
+    """
+
+    switched = Signal(bool)
+    shown = Signal(object)
+    failed = Signal(str)
+    _arrived = Signal()
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.layer: Any = None
+        self.around = 0
+        self._aim: Aim | None = None
+        self._asked: tuple[Any, ...] = ()
+        self._region: dict[int, tuple[Aim, Region]] = {}
+        self._preview: Preview | None = None
+        self._limits: list[float] | None = None
+        self._lock = threading.Lock()
+        self._newest: Shown | tuple[int, Exception] | None = None
+        self._looking = QTimer(self)
+        self._looking.setSingleShot(True)
+        self._looking.timeout.connect(self._look)
+        self._arrived.connect(self._take)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether Live is on."""
+        return self._preview is not None
+
+    def switch(self, is_on: bool, means: Mapping[str, Any] | None = None) -> None:
+        """Switch on, with device and memory as in `restore`, or off."""
+        if is_on == self.is_on:
+            return
+        if not is_on:
+            self._close()
+            return
+        self._preview = Preview(self._receive, self._receive_failure, pause=0.0, **(means or {}))
+        self._asked = ()
+        self._watch(True)
+        self._looking.start(0)
+        self.switched.emit(True)
+
+    def aim(self, aim: Aim | None) -> None:
+        """Restore this from now on; None while the choices cannot be run."""
+        if aim is not None and self._aim is not None and aim.layer is not self._aim.layer:
+            self._remove()
+        self._aim = aim
+        if self._preview is not None:
+            if aim is None:
+                self._preview.cancel()
+                self._asked = ()
+            self._looking.start(0)
+
+    def take_planes(self, around: int) -> None:
+        """Restore so many planes above and below the shown one along."""
+        self.around = around
+        self._soon()
+
+    def _close(self) -> None:
+        preview, self._preview = self._preview, None
+        if preview is not None:
+            preview.close(timeout=0)
+        self._looking.stop()
+        self._watch(False)
+        self._region.clear()
+        self._remove()
+        self.switched.emit(False)
+
+    def _watch(self, is_on: bool) -> None:
+        camera, dims = self.viewer.scene.camera.events, self.viewer.dims.events
+        moves: tuple[Any, ...] = (camera.center, camera.zoom, dims.current_step, dims.order, dims.ndisplay)
+        watched = [(event, self._soon) for event in moves]
+        for event, slot in [*watched, (self.viewer.layers.events.removed, self._on_removed)]:
+            (event.connect if is_on else event.disconnect)(slot)
+
+    def _soon(self, event: Any = None) -> None:
+        if not self._looking.isActive():
+            self._looking.start(LOOK)
+
+    def _look(self) -> None:
+        """Ask for what the canvas shows, when it is not what was asked for last."""
+        aim = self._aim
+        if self._preview is None or aim is None or aim.layer not in self.viewer.layers:
+            return
+        region = seen_region(self.viewer, aim.layer, aim.axes, self.around)
+        asked = (id(aim.image), aim.recipe, region.bounds if region else None)
+        if asked == self._asked:
+            return
+        if self._asked[:2] != asked[:2]:
+            self._limits = None
+        self._asked = asked
+        if region is None:
+            self._preview.cancel()
+            return
+        ticket = self._preview.request(aim.image, region, aim.recipe)
+        self._region = {ticket: (aim, region)}
+
+    def _receive(self, shown: Shown) -> None:
+        """Keep the newest estimate for the window (called in the preview's thread)."""
+        with self._lock:
+            is_told = self._newest is not None
+            self._newest = shown
+        if not is_told and self._preview is not None:
+            self._arrived.emit()
+
+    def _receive_failure(self, ticket: int, error: Exception) -> None:
+        with self._lock:
+            self._newest = (ticket, error)
+        if self._preview is not None:
+            self._arrived.emit()
+
+    def _take(self) -> None:
+        """Show the newest estimate, unless it is of an older request."""
+        with self._lock:
+            newest, self._newest = self._newest, None
+        if newest is None or self._preview is None:
+            return
+        if isinstance(newest, tuple):
+            if newest[0] in self._region:
+                self._remove()
+                self.failed.emit(str(newest[1]))
+            return
+        if newest.ticket not in self._region:
+            return
+        aim, region = self._region[newest.ticket]
+        if aim.layer in self.viewer.layers:
+            self.show(newest.image, aim, region)
+            self.shown.emit(newest)
+            self._soon()
+
+    def show(self, image: Image, aim: Aim, region: Region) -> None:
+        """Put an estimate on the canvas: in place where it covers the same pixels."""
+        data, told = Likeness.of(aim.layer, aim.axes, region).shown(image)
+        told["metadata"] = {**told["metadata"], HELPER: "live"}
+        if self.layer is None:
+            self._insert(data, {**told, "name": f"{aim.layer.name} [live]"}, aim.layer)
+        elif self.layer.data.shape == data.shape:
+            self.layer.data[...] = data
+            if not np.array_equal(self.layer.translate, told["translate"]):
+                self.layer.translate = told["translate"]
+            self.layer.refresh(thumbnail=False, highlight=False, extent=False)
+        else:
+            self.layer.data = data
+            self.layer.translate = told["translate"]
+        if not told["rgb"]:
+            self._set_contrast(data)
+
+    def _set_contrast(self, data: np.ndarray[Any, Any]) -> None:
+        """Widen the contrast to an estimate's; what the user has set stays."""
+        low, high = sensible_limits(data, THIN)
+        last = self._limits
+        if last is not None and not np.allclose(self.layer.contrast_limits, last):
+            return
+        limits = [low, high] if last is None else [min(low, last[0]), max(high, last[1])]
+        if last is None or limits != last:
+            self.layer.contrast_limits_range = limits
+            self.layer.contrast_limits = limits
+            self._limits = list(self.layer.contrast_limits)
+
+    def _insert(self, data: np.ndarray[Any, Any], told: dict[str, Any], source: Any) -> None:
+        from napari.layers import Image as ImageLayer
+
+        if not told["rgb"]:
+            told["contrast_limits"] = sensible_limits(data, THIN)
+        self._limits = None
+        self.layer = ImageLayer(data, **told)
+        with _same_selection(self.viewer):
+            self.viewer.layers.insert(self.viewer.layers.index(source) + 1, self.layer)
+
+    def _remove(self) -> None:
+        layer, self.layer, self._asked = self.layer, None, ()
+        if layer is not None and layer in self.viewer.layers:
+            with _same_selection(self.viewer):
+                self.viewer.layers.remove(layer)
+
+    def _on_removed(self, event: Any) -> None:
+        """Switch off when the user deletes the layer, or its source."""
+        if event.value is self.layer or (self._aim is not None and event.value is self._aim.layer):
+            self.layer = None if event.value is self.layer else self.layer
+            self.switch(False)
+
+
+def worded(shown: Shown) -> str:
+    """Return what there is to say of an estimate; of the last one, why it is the last."""
+    if shown.stage == "provisional":
+        return f"Live: {shown.step} iterations, while the best number is being found …"
+    if not shown.is_last:
+        return f"Live: iteration {shown.step} of {shown.steps}"
+    choices = shown.image.history[-1].get("choices", ()) if shown.image.history else ()
+    return (
+        f"Live: {choices[0]['why']}."
+        if choices
+        else f"Live: all {shown.steps} iterations."
+        if shown.steps > 1
+        else "Live."
+    )
+
+
+@contextmanager
+def _same_selection(viewer: Any) -> Any:
+    """Leave the selected layers as they are."""
+    selected, active = set(viewer.layers.selection), viewer.layers.selection.active
+    yield
+    selection = viewer.layers.selection
+    selection.clear()
+    selection.update(each for each in selected if each in viewer.layers)
+    if active in viewer.layers:
+        selection.active = active
