@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 import napari_deconv as nd
-from napari_deconv.psf.base import Grid
+from napari_deconv.psf.base import Grid, fitted
 from napari_deconv.psf.bead_averaging import ball_transfer, moved
-from napari_deconv.psf.bead_report import fitted
 from napari_deconv.psf.beads import Beads, distil
 from napari_deconv.psf.theoretical import GibsonLanni
 from napari_deconv.psf.width import measure_widths

@@ -150,6 +150,37 @@ def beads(
     distil_files(sources, output, bead_diameter, radius, image, overwrite, as_json)
 
 
+@app.command(name="check-psf")
+@grouped
+def check_psf(
+    file: Annotated[Path, Argument(metavar="FILE", help="A file that holds a PSF.")],
+    image: ImageFlags,
+    like: Annotated[
+        Path | None,
+        Option("--like", metavar="IMAGE", help="The image that it will be used for: its voxel, size, optics."),
+    ] = None,
+    psf_voxel: Annotated[
+        str | None, Option("--psf-voxel", metavar="Z,Y,X", help="The PSF's own voxel in µm, over what its file says.")
+    ] = None,
+    mend: Annotated[
+        Path | None, Option("--mend", metavar="OUT", help="Write a mended PSF here; FILE itself is never changed.")
+    ] = None,
+    faults: Annotated[
+        list[str] | None,
+        Option("--fault", metavar="NAME", help="Mend only this, such as off-centre; may be repeated."),
+    ] = None,
+    overwrite: Annotated[bool, Option("--overwrite", help="Replace OUT when it exists.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is wrong with a PSF before it is used, what it would do, and mend it.
+
+    Without --fault everything that is certainly wrong and can be mended is mended.
+    """
+    from .checking import check_psf_file
+
+    check_psf_file(file, like, image, psf_voxel, mend, faults, overwrite, as_json)
+
+
 @app.command()
 def inspect(
     file: Annotated[Path, Argument(metavar="FILE", help="A TIFF or OME-TIFF file.")], as_json: AsJson = False

@@ -10,7 +10,7 @@ import numpy as np
 from ..files import write
 from ..image import Image
 from ..posing import compute_psf, resolve_psf
-from ..psf.base import Grid, check_psf
+from ..psf.base import Grid, check_psf, fitted as boxed
 from ..recipe import Recipe
 from ..record import describe_psfs
 from ..running.job import Told, check_output, with_optics
@@ -52,13 +52,7 @@ def fitted(psf: np.ndarray[Any, Any], shape: tuple[int, int, int]) -> tuple[np.n
 
     The second value is the share of its light that was cut.
     """
-    box = np.zeros(shape, dtype=np.float32)
-    here, there = [], []
-    for size, wanted in zip(psf.shape, shape, strict=True):
-        move = wanted // 2 - size // 2
-        here.append(slice(max(0, -move), min(size, wanted - move)))
-        there.append(slice(max(0, move), min(wanted, size + move)))
-    box[tuple(there)] = psf[tuple(here)]
+    box = boxed(psf, shape)
     return check_psf(box), 1.0 - float(box.sum(dtype=np.float64) / psf.sum(dtype=np.float64))
 
 

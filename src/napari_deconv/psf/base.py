@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ import numpy as np
 from ..image import Image, Optics
 from ..settings import Settings
 
-__all__ = ["Grid", "PsfModel", "check_psf", "crop_to_support"]
+__all__ = ["Grid", "PsfModel", "check_psf", "crop_to_support", "fitted"]
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,18 @@ def check_psf(psf: np.ndarray[Any, Any], named: str = "PSF") -> np.ndarray[Any, 
     if total <= 0:
         raise ValueError(f"the {named} is zero everywhere: choose another file or model")
     return np.ascontiguousarray((psf / total).astype(np.float32))
+
+
+def fitted(psf: np.ndarray[Any, Any], shape: Sequence[int]) -> np.ndarray[Any, Any]:
+    """Return a PSF cut, or padded with zeros, to a shape: its middle ``shape // 2`` stays the middle; the sum may change."""
+    box = np.zeros(tuple(shape), dtype=psf.dtype)
+    here, there = [], []
+    for size, wanted in zip(psf.shape, shape, strict=True):
+        move = wanted // 2 - size // 2
+        here.append(slice(max(0, -move), min(size, wanted - move)))
+        there.append(slice(max(0, move), min(wanted, size + move)))
+    box[tuple(there)] = psf[tuple(here)]
+    return box
 
 
 def crop_to_support(psf: np.ndarray[Any, Any], keep: float = 0.999) -> np.ndarray[Any, Any]:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..image import Image
-from .base import Grid
+from .base import Grid, fitted
 from .bead_averaging import Average
 from .bead_finding import REASONS, Bead
 from .limits import Limits
 from .width import measure_widths
 
-__all__ = ["fitted", "notices", "report_beads"]
+__all__ = ["notices", "report_beads"]
 
 
 def report_beads(
@@ -121,17 +121,6 @@ def _theory(image: Image, channel: int, psf: np.ndarray[Any, Any]) -> dict[str, 
         },
         "difference": round(float(np.sqrt(np.mean((both[0] / both[0].max() - both[1] / both[1].max()) ** 2))), 5),
     }
-
-
-def fitted(psf: np.ndarray[Any, Any], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    """Return a PSF cut or padded with zeros about its centre to odd sizes."""
-    more = [max(0, size // 2 - own // 2) for own, size in zip(psf.shape, shape, strict=True)]
-    padded = np.pad(psf, [(each, each) for each in more])
-    return padded[
-        tuple(
-            slice(own // 2 - size // 2, own // 2 + size // 2 + 1) for own, size in zip(padded.shape, shape, strict=True)
-        )
-    ]
 
 
 def notices(report: Mapping[str, Any]) -> Iterator[str]:

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from ..image import Channel, Image
-from .base import check_psf
+from .base import check_psf, fitted
 from .bead_averaging import average_beads, ball_transfer, centred_on_peak, undo_ball
 from .bead_finding import REASONS, Bead, find_beads, judge_beads, measure_bead_width, plan_radius, saturation_level
-from .bead_report import fitted, report_beads
+from .bead_report import report_beads
 
 __all__ = ["Distilled", "distil"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -14,6 +15,8 @@ import numpy as np
 from ..image import Image
 from ..settings import field
 from .base import Grid, PsfModel, check_psf, crop_to_support
+from .examining import misleading
+from .findings import Specimen
 from .floor import measure_floor, quieted
 from .preparation import SAME, Centre, centred, choose_centre, off_centre, resampled
 from .width import measure_widths
@@ -169,7 +172,12 @@ def prepare_psf(image: Image, model: Measured, grid: Grid) -> tuple[np.ndarray[A
         "shape": [list(pixels.shape), list(cropped.shape)],
         "kept": round(_share(psf, cropped.shape), 6),
         "fwhm": [None if each is None else round(each, 4) for each in measure_widths(cropped, grid.voxel)],
-        "notices": [*_channel_notices(image, model), *_centre_notices(apart), *_voxel_notices(pixels, own, grid)],
+        "notices": [
+            *_channel_notices(image, model),
+            *_centre_notices(apart),
+            *_voxel_notices(pixels, own, grid),
+            *misleading(replace(Specimen.of(image, None, model.channel), voxel=own, grid=grid)),
+        ],
     }
     return cropped, report
 

@@ -13,11 +13,13 @@ import numpy as np
 
 from .width import find_peak, measure_widths
 
-__all__ = ["Centre", "SAME", "centred", "choose_centre", "off_centre", "resampled"]
+__all__ = ["Centre", "FARTHEST", "SAME", "centred", "choose_centre", "off_centre", "resampled"]
 
 Centre = Literal["auto", "middle", "peak", "centroid"]
 SAME = 0.01
 """Voxel sizes that differ by less than this share count as the same."""
+FARTHEST = 50.0
+"""Voxel sizes that differ by more than this factor cannot both be in µm."""
 
 
 def choose_centre(psf: np.ndarray[Any, Any], centre: Centre) -> tuple[float, float, float]:
@@ -74,9 +76,19 @@ def resampled(
     """Return the PSF on another voxel, its centre kept: cubic interpolation, averaged over each coarser voxel.
 
     Where either voxel is unknown, or both are the same within 1 %, the axis is left as it is.
+
+    Raises
+    ------
+    ValueError
+        when they differ so much that one of them cannot be in µm.
     """
     for axis, (own, wanted) in enumerate(zip(source, target, strict=True)):
         if own and wanted and psf.shape[axis] > 1 and abs(own / wanted - 1) > SAME:
+            if not 1 / FARTHEST < own / wanted < FARTHEST:
+                raise ValueError(
+                    f"the PSF's voxel along {'ZYX'[axis]} is {own:g} µm but the image's is {wanted:g} µm: "
+                    "one of them is not in µm, set psf.voxel or the image's voxel"
+                )
             psf = _resampled_axis(psf, axis, wanted / own)
     return psf
 
