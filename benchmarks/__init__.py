@@ -1,0 +1,1 @@
+"""Speed and conformance, one command each: ``python -m benchmarks.conformance``, ``.speed``, ``.startup``."""
