@@ -1,1 +1,1 @@
-"""Speed and conformance, one command each: ``python -m benchmarks.conformance``, ``.speed``, ``.startup``."""
+"""Conformance, speed and quality, one command each: ``python -m benchmarks.conformance``, ``.speed``, ``.quality``."""

@@ -1,6 +1,6 @@
 """Is a restoration function right? Place, light, shape, type, adjointness, offset, seams and edges, line by line.
 
-``python -m benchmarks.conformance [--only NAME]… [--json] [--write]``; `check` takes any function
+``python -m benchmarks.conformance [--only NAME]… [--json]``; `check` takes any function
 (image, psf, iterations) -> image.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +18,7 @@ import numpy as np
 
 from .peers import PEERS, Array, Operators, Peer, Restore
 from .phantoms import blurred, make_boxes, make_edge_scene, make_point, make_psf
-from .report import as_markdown, circumstances, installed, print_table, write_results
+from .report import add_arguments, as_table, circumstances, finish, heading, installed
 
 ITERATIONS = 30
 SHIFT = 0.05
@@ -47,9 +46,7 @@ class Line:
     note: str = ""
 
 
-def check(
-    restore: Restore, operators: MakeOperators | None = None, over_offset: Restore | None = None
-) -> list[Line]:
+def check(restore: Restore, operators: MakeOperators | None = None, over_offset: Restore | None = None) -> list[Line]:
     """Return every line for a restoration function (image, psf, iterations) -> image.
 
     What it raises is a line that failed, unless it cannot be imported at all (ImportError).
@@ -92,7 +89,7 @@ def shift(name: str, restore: Restore, psf: Array) -> Line:
     image, place = make_point((24, 32, 32)[-psf.ndim :], psf)
     result = np.asarray(restore(image, psf, ITERATIONS), dtype=np.float64)
     start = [p - 5 for p in place]
-    light = np.clip(result[tuple(slice(a, a + 11) for a in start)], 0, None)
+    light = np.clip(result[tuple(slice(a, a + 11) for a in start)] - np.median(result), 0, None)
     centre = [(light * i).sum() / light.sum() + a for i, a in zip(np.indices(light.shape), start, strict=True)]
     moved = float(np.abs(np.array(centre) - place).max())
     return Line(name, round(moved, 4), f"< {SHIFT} pixel", moved < SHIFT)
@@ -209,7 +206,7 @@ def compare(peers: Sequence[Peer]) -> dict[str, list[Line] | None]:
     found: dict[str, list[Line] | None] = {}
     for peer in peers:
         found[peer.name] = None
-        if installed(peer.package):
+        if installed(peer.package) or peer is PEERS[0]:
             with warnings.catch_warnings(), contextlib.suppress(ImportError):
                 warnings.simplefilter("ignore")
                 found[peer.name] = check(peer.restore, peer.operators, peer.over_offset)
@@ -237,27 +234,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the suite; 1 when ours fails a line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", action="append", help="a function's name, such as scikit-image; may be repeated")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
-    parser.add_argument("--write", action="store_true", help="write benchmarks/results/conformance.{json,md}")
-    chosen = parser.parse_args(arguments)
-    peers = [peer for peer in PEERS if not chosen.only or peer.name in chosen.only]
+    add_arguments(parser)
+    asked = parser.parse_args(arguments)
+    peers = [peer for peer in PEERS if not asked.only or peer.name in asked.only]
     found = compare(peers)
     told = circumstances(["numpy", "scipy", "torch", *(peer.package for peer in peers)])
     values: dict[str, Any] = {
         **told,
         "lines": {name: lines and [asdict(line) for line in lines] for name, lines in found.items()},
     }
-    heads, rows = as_rows(found)
     missing = [name for name, lines in found.items() if lines is None]
-    if chosen.write:
-        tail = f"\nNot installed: {', '.join(missing)}.\n" if missing else ""
-        write_results("conformance", values, as_markdown("Conformance", told, heads, rows) + tail)
-    if chosen.json:
-        print(json.dumps(values, indent=1))
-    else:
-        print_table("Conformance", heads, rows)
-        for name in missing:
-            print(f"{name}: not installed")
+    tail = f"\nNot installed: {', '.join(missing)} (`pip install napari-deconv[peers]`).\n" if missing else ""
+    finish("conformance", values, f"{heading('Conformance', told)}\n{as_table(*as_rows(found))}\n{tail}", asked)
     ours = found.get("napari-deconv") or []
     return 1 if any(line.passed is False for line in ours) else 0
 

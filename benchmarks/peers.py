@@ -6,10 +6,12 @@ comes back but the container.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -109,12 +111,43 @@ def redlionfish(image: Array, psf: Array, iterations: int) -> Array:
 
 
 def sdeconv(image: Array, psf: Array, iterations: int) -> Array:
+    """Restore with sdeconv, the PSF on a frame as large as the image, as its 3-D filter demands."""
     import torch
+
+    _stand_in_for_torchvision()
     from sdeconv.deconv import SRichardsonLucy
 
-    kernel = torch.from_numpy(psf.astype(np.float32))
-    restored = SRichardsonLucy(kernel, niter=iterations)(torch.from_numpy(image.astype(np.float32)))
+    pad = min(13, min(image.shape) - 1)
+    kernel = np.zeros(image.shape, dtype=np.float32)
+    start = [n // 2 - k // 2 for n, k in zip(image.shape, psf.shape, strict=True)]
+    kernel[tuple(slice(a, a + k) for a, k in zip(start, psf.shape, strict=True))] = psf
+    restored = SRichardsonLucy(torch.from_numpy(kernel), niter=iterations, pad=pad)(
+        torch.from_numpy(image.astype(np.float32))
+    )
     return np.asarray(restored.detach().cpu())
+
+
+def _stand_in_for_torchvision() -> None:
+    """Let sdeconv be imported where torchvision fails, as PyPI's does beside a torch for the CPU alone.
+
+    Only sdeconv's networks use it.
+    """
+    try:
+        import torchvision.transforms.v2  # noqa: F401
+    except (ImportError, RuntimeError):
+        for name in [each for each in sys.modules if each.split(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        whole, transforms, second = (ModuleType(f"torchvision{rest}") for rest in ("", ".transforms", ".transforms.v2"))
+        whole.transforms, transforms.v2 = transforms, second  # type: ignore[attr-defined]
+        sys.modules |= {each.__name__: each for each in (whole, transforms, second)}
+
+
+def ci_deconvolve(image: Array, psf: Array, iterations: int) -> Array:
+    """Restore with ci-deconvolve's accelerated Richardson-Lucy, as many iterations as asked for; flat images as flat."""
+    from core.deconvolve_ci import ci_rl_deconvolve
+
+    restored = ci_rl_deconvolve(image, psf, niter=iterations, convergence="fixed", two_d_mode="legacy_2d", device="cpu")
+    return np.asarray(restored["result"])
 
 
 PEERS = (
@@ -122,4 +155,5 @@ PEERS = (
     Peer("scikit-image", "scikit-image", scikit_image, scikit_image_operators),
     Peer("RedLionfish", "RedLionfish", redlionfish),
     Peer("sdeconv", "sdeconv", sdeconv),
+    Peer("ci-deconvolve", "ci-deconvolve", ci_deconvolve),
 )

@@ -29,11 +29,11 @@ def blurred(thing: Array, psf: Array) -> Array:
 
 
 def make_point(shape: tuple[int, ...], psf: Array) -> tuple[Array, tuple[int, ...]]:
-    """Return the image of a point, and its place."""
+    """Return the image of a point on a glow of one count, so that nobody divides by zero, and its place."""
     place = tuple(size // 2 for size in shape)
     point = np.zeros(shape)
     point[place] = 1e4
-    return blurred(point, psf).astype(np.float32), place
+    return (blurred(point, psf) + 1).astype(np.float32), place
 
 
 def make_boxes(shape: tuple[int, ...], margin: int = 12) -> Array:

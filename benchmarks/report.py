@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -16,12 +18,28 @@ RESULTS = Path(__file__).parent / "results"
 def circumstances(packages: Sequence[str]) -> dict[str, Any]:
     """Return the command, the machine and the versions of a run."""
     module = Path(sys.argv[0]).stem
+    words = [f"'{word}'" if " " in word else word for word in sys.argv[1:] if word != "--json"]
     return {
-        "command": " ".join(["python -m", f"benchmarks.{module}", *sys.argv[1:]]),
+        "command": " ".join(["python -m", f"benchmarks.{module}", *words]),
         "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
+        "machine": describe_machine(),
         "versions": {name: found for name in packages if (found := installed(name))},
     }
+
+
+def describe_machine() -> str:
+    """Return processor, cores, memory and system, without the machine's name."""
+    import psutil
+
+    names = [line for line in _processor_lines() if line.startswith("model name")]
+    processor = names[0].split(":", 1)[1].strip() if names else platform.processor() or platform.machine()
+    memory = psutil.virtual_memory().total / 2**30
+    return f"{processor}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}"
+
+
+def _processor_lines() -> list[str]:
+    told = Path("/proc/cpuinfo")
+    return told.read_text(encoding="utf-8").splitlines() if told.exists() else []
 
 
 def installed(package: str) -> str | None:
@@ -32,28 +50,29 @@ def installed(package: str) -> str | None:
         return None
 
 
-def as_markdown(title: str, told: dict[str, Any], heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a title, the circumstances and a table."""
+def heading(title: str, told: dict[str, Any]) -> str:
+    """Return a page's title and the circumstances of its run."""
     named = ", ".join(f"{name} {number}" for name, number in told["versions"].items())
-    lines = [f"# {title}", "", f"`{told['command']}` on {told['machine']}, Python {told['python']}; {named}.", ""]
-    lines += [f"| {' | '.join(heads)} |", f"| {' | '.join('---' for _ in heads)} |"]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join(lines) + "\n"
+    return f"# {title}\n\n`{told['command']}` on {told['machine']}; Python {told['python']}, {named}.\n"
 
 
-def write_results(name: str, values: dict[str, Any], markdown: str, folder: Path = RESULTS) -> None:
-    """Write ``name``.json and ``name``.md."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-    (folder / f"{name}.md").write_text(markdown, encoding="utf-8")
+def as_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def print_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table to the terminal, or 200 columns wide into a file."""
-    from rich.console import Console
-    from rich.table import Table
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give a benchmark's command line what all of them have."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the tables")
+    parser.add_argument("--no-save", action="store_true", help="do not write into benchmarks/results")
 
-    table = Table(*heads, title=title)
-    for row in rows:
-        table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+def finish(name: str, values: dict[str, Any], markdown: str, asked: argparse.Namespace, folder: Path = RESULTS) -> None:
+    """Print the figures as JSON or as the Markdown page, and write both as ``name``.json and ``name``.md."""
+    text = json.dumps(values, indent=1, ensure_ascii=False)
+    if not asked.no_save:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        (folder / f"{name}.md").write_text(markdown, encoding="utf-8")
+    print(text if asked.json else markdown)

@@ -6,16 +6,16 @@ import json
 
 import numpy as np
 import pytest
+from benchmarks.peers import PEERS, Array, Peer, ours
 from scipy.ndimage import shift
 
 from benchmarks import conformance
-from benchmarks.peers import PEERS, Array, Peer, ours
 
 LINES = 18
 
 
 def test_ours_passes_every_line_and_even_psfs_move_scikit_images_light(capsys: pytest.CaptureFixture[str]) -> None:
-    status = conformance.main(["--only", "napari-deconv", "--only", "scikit-image", "--json"])
+    status = conformance.main(["--only", "napari-deconv", "--only", "scikit-image", "--json", "--no-save"])
     found = json.loads(capsys.readouterr().out)["lines"]
     assert {line["name"]: line["value"] for line in found["napari-deconv"] if not line["passed"]} == {}
     assert len(found["napari-deconv"]) == LINES

@@ -1,0 +1,223 @@
+"""What an iteration costs beside the four real FFTs that it cannot do without: ``python -m benchmarks.speed [--json]``.
+
+All contestants take turns in one run, so that a busy machine slows all alike; the minimum over the rounds is what the
+work takes, the median and the quartiles say how disturbed the run was. Peak memory is that of a process of its own, what it
+held before the problem was posed taken off, in volumes of the padded shape (float32).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_deconv.methods.blur import plan_object_shape
+
+from .phantoms import make_psf
+from .report import add_arguments, as_table, circumstances, finish, heading
+
+CASES = {
+    "64×256×256, PSF 33×33×33": ((64, 256, 256), (33, 33, 33)),
+    "1×1024×1024, PSF 1×65×65": ((1, 1024, 1024), (1, 65, 65)),
+}
+FLOOR = "four real FFTs"
+METHODS: dict[str, dict[str, Any]] = {
+    "Richardson-Lucy, plain": {"acceleration": "none"},
+    "Richardson-Lucy, heavy ball": {"acceleration": "heavy-ball"},
+    "Richardson-Lucy, Biggs-Andrews": {"acceleration": "biggs-andrews"},
+    "Richardson-Lucy, total variation": {"acceleration": "none", "tv": 0.01},
+    "Richardson-Lucy, heavy ball, total variation": {"acceleration": "heavy-ball", "tv": 0.01},
+    "gradient-consensus": {"kind": "gradient-consensus"},
+    "landweber": {"kind": "landweber"},
+}
+STEPS = 10_000
+COMMANDS = {
+    "napari-deconv --help": ("-m", "napari_deconv", "--help"),
+    "napari-deconv methods": ("-m", "napari_deconv", "methods"),
+    "import napari_deconv": ("-c", "import napari_deconv"),
+    "python that does nothing": ("-c", ""),
+}
+
+
+def pose(case: str, device: str = "cpu") -> Any:
+    """Return a problem of random photons of a case's shape."""
+    import torch
+
+    from napari_deconv.methods.base import Problem
+    from napari_deconv.methods.blur import Blur
+
+    shape, psf_shape = CASES[case]
+    photons = np.random.default_rng(1).poisson(20, shape).astype(np.float32)
+    image = torch.from_numpy(photons).to(device)
+    return Problem(image, background=2.0, blur=Blur(make_psf(psf_shape), shape, device), scale=30.0, level=18.0)
+
+
+def start(name: str, problem: Any) -> Callable[[], Any]:
+    """Return a call that does one iteration of a contestant, its buffers its own."""
+    import torch
+
+    from napari_deconv import methods
+
+    blur = problem.blur
+    if name == FLOOR:
+        thing, spectrum = blur.new_object(1.0), torch.empty_like(blur.otf)
+        sizes = [blur.object_shape[axis] for axis in blur.axes]
+
+        def transform() -> None:
+            for _ in range(2):
+                torch.fft.rfftn(thing, dim=blur.axes, out=spectrum)
+                torch.fft.irfftn(spectrum, s=sizes, dim=blur.axes, out=thing)
+
+        return transform
+    method = methods.family.parse({"kind": "richardson-lucy", "iterations": STEPS, **METHODS[name]})
+    estimates = method.iterate(problem)
+    return lambda: next(estimates)
+
+
+def measure_iterations(case: str, rounds: int, device: str) -> list[dict[str, Any]]:
+    """Return a row a contestant: seconds an iteration, and how many times the floor that is."""
+    posed = pose(case, device)
+    turns = {name: start(name, replace(posed, blur=posed.blur.twin())) for name in (FLOOR, *METHODS)}
+    for turn in turns.values():
+        for _ in range(3):
+            turn()
+    seconds: dict[str, list[float]] = {name: [] for name in turns}
+    for _ in range(rounds):
+        for name, turn in turns.items():
+            seconds[name].append(_timed(turn, device))
+    floor = min(seconds[FLOOR])
+    return [{"name": name, **_spread(taken), "times_floor": min(taken) / floor} for name, taken in seconds.items()]
+
+
+def _timed(turn: Callable[[], Any], device: str) -> float:
+    """Return the seconds of one call, the device's queue drained before and after."""
+    import torch
+
+    wait = torch.cuda.synchronize if device == "cuda" else (lambda: None)
+    wait()
+    started = time.perf_counter()
+    turn()
+    wait()
+    return time.perf_counter() - started
+
+
+def _spread(taken: Sequence[float]) -> dict[str, float]:
+    lower, median, upper = statistics.quantiles(taken, n=4)
+    return {"minimum": min(taken), "median": median, "lower_quartile": lower, "upper_quartile": upper}
+
+
+def measure_memory(case: str, name: str) -> float:
+    """Return the peak of a process of its own over what it held before, in volumes of the padded shape."""
+    told = subprocess.run(
+        [sys.executable, "-m", "benchmarks.speed", "--peak", case, name], check=True, capture_output=True, text=True
+    )
+    return float(told.stdout)
+
+
+def print_peak(case: str, name: str) -> None:
+    """Print the peak memory of this process, in padded volumes, of three iterations of a contestant on the CPU."""
+    import torch
+
+    small = torch.zeros(32, 32, 32)
+    torch.fft.irfftn(torch.fft.rfftn(small), s=small.shape)
+    next(iter(_tiny_run()))
+    before = _peak_bytes()
+    problem = pose(case)
+    turn = start(name, problem)
+    for _ in range(3):
+        turn()
+    print((_peak_bytes() - before) / (4 * np.prod(problem.blur.object_shape)))
+
+
+def _tiny_run() -> Any:
+    """Return the estimates of a tiny problem, run so that all modules are in memory."""
+    from napari_deconv import Image, restore
+
+    psf = Image(make_psf((3, 3, 3)).astype(np.float32))
+    method = {"kind": "richardson-lucy", "iterations": 1}
+    return restore(Image(np.ones((4, 8, 8), np.float32)), {"psf": psf, "method": method, "background": 0})
+
+
+def _peak_bytes() -> int:
+    """Return this program's own peak; getrusage would tell that of the process it was forked from, were that larger."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
+def measure_start_up(rounds: int, names: Sequence[str] = tuple(COMMANDS)) -> list[dict[str, Any]]:
+    """Return a row a command: the seconds from start to end."""
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(rounds):
+        for name in names:
+            started = time.perf_counter()
+            subprocess.run([sys.executable, *COMMANDS[name]], check=True, capture_output=True)
+            seconds[name].append(time.perf_counter() - started)
+    return [{"name": name, **_spread(taken)} for name, taken in seconds.items()]
+
+
+def as_markdown(report: dict[str, Any]) -> str:
+    """Return the report's tables."""
+    lines = [heading("Speed", report), f"{report['threads']} threads on {report['device']}, {report['rounds']} rounds."]
+    for case, rows in report["iterations"].items():
+        lines += ["", f"## One iteration, {case}, padded to {report['padded'][case]}", ""]
+        heads = ["", "minimum, ms", "median, ms", "quartiles, ms", "minimum / floor", "peak memory, padded volumes"]
+        lines.append(as_table(heads, [_row(row) for row in rows]))
+    lines += ["", "## Start-up", "", as_table(["", "minimum, s", "median, s"], [
+        [row["name"], f"{row['minimum']:.2f}", f"{row['median']:.2f}"] for row in report["start_up"]
+    ])]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _row(row: dict[str, Any]) -> list[str]:
+    minimum, median, lower, upper = (
+        f"{1000 * row[each]:.1f}" for each in ("minimum", "median", "lower_quartile", "upper_quartile")
+    )
+    peak = f"{row['peak_volumes']:.1f}" if row.get("peak_volumes") is not None else ""
+    return [row["name"], minimum, median, f"{lower} – {upper}", f"{row['times_floor']:.2f}", peak]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_arguments(parser)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--case", action="append", choices=list(CASES), help="one size only; may be repeated")
+    parser.add_argument("--peak", nargs=2, metavar=("CASE", "NAME"), help=argparse.SUPPRESS)
+    asked = parser.parse_args(arguments)
+    if asked.peak:
+        print_peak(*asked.peak)
+        return 0
+    import torch
+
+    torch.set_num_threads(asked.threads)
+    cases = asked.case or list(CASES)
+    report: dict[str, Any] = {
+        **circumstances(["numpy", "torch", "napari-deconv"]),
+        "device": torch.cuda.get_device_name() if asked.device == "cuda" else "the processor",
+        "threads": asked.threads,
+        "rounds": asked.rounds,
+        "padded": {case: "×".join(map(str, plan_object_shape(*CASES[case]))) for case in cases},
+        "iterations": {case: measure_iterations(case, asked.rounds, asked.device) for case in cases},
+        "start_up": measure_start_up(5),
+    }
+    for case, rows in report["iterations"].items():
+        for row in rows:
+            if asked.device == "cpu" and sys.platform == "linux" and row["name"] != FLOOR:
+                row["peak_volumes"] = round(measure_memory(case, row["name"]), 2)
+    finish("speed" if asked.device == "cpu" else f"speed-{asked.device}", report, as_markdown(report), asked)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
