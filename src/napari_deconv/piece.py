@@ -12,7 +12,7 @@ from .image import Image, Region
 from .posing import compute_slab_psf
 from .psf.base import Grid, PsfModel
 from .running.slabs import Slab, plan_slabs
-from .running.tiles import Tile, with_halo
+from .running.tiles import Tile, plan_tiles, with_halo
 
 __all__ = ["Piece", "plan_pieces"]
 
@@ -39,6 +39,18 @@ class Piece:
     def pixels(self, image: Image) -> Any:
         """Return the piece of an image, its halo included (Z, Y, X)."""
         return image.block(self.time, self.channel)[self.outer]
+
+    def tiles(self, budget: int, volumes: float) -> list[Tile]:
+        """Return the tiles that the piece is restored in: so many float32 volumes of each fit a budget of bytes.
+
+        Raises
+        ------
+        MemoryError
+            when not even the smallest do.
+        """
+        z, y, x = self.psf.shape
+        depth, height, width = (box.stop - box.start for box in self.outer)
+        return plan_tiles((depth, height, width), self.halo, (z - 1, y - 1, x - 1), budget / (4 * volumes))
 
     def fraction(self, share: float) -> float:
         """Return the job's fraction when this share of the piece is done."""

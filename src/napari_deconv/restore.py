@@ -23,7 +23,7 @@ from .psf.base import Grid
 from .recipe import Recipe
 from .record import describe_choices, describe_psfs, describe_run
 from .running.device import choose_device, is_out_of_memory, plan_budget, release
-from .running.tiles import Tile, plan_tiles
+from .running.tiles import Tile
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -155,7 +155,7 @@ class _Job:
     def _restore_piece(self, piece: Piece) -> Generator[Progress, None, np.ndarray[Any, Any]]:
         pixels = piece.pixels(self.image)
         blended = np.zeros(pixels.shape, dtype=np.float32)
-        pending, done = self._plan(piece, pixels.shape), 0
+        pending, done = piece.tiles(self.budget, self.recipe.method.volumes), 0
         while pending:
             tile = pending.pop(0)
             halves = None
@@ -187,11 +187,6 @@ class _Job:
 
     def _seconds(self) -> float:
         return clock.perf_counter() - self.started
-
-    def _plan(self, piece: Piece, shape: tuple[int, int, int]) -> list[Tile]:
-        z, y, x = piece.psf.shape
-        most = self.budget / (4 * self.recipe.method.volumes)
-        return plan_tiles(shape, piece.halo, (z - 1, y - 1, x - 1), most)
 
     def _shown(self, estimate: Estimate, blur: Blur, tile: Tile, piece: Piece) -> Iterator[Progress]:
         """Yield the progress of an estimate; its pixels can be read until the generator goes on, and hold no memory after."""

@@ -130,6 +130,13 @@ def test_closing_the_dock_leaves_nothing(qtbot: Any, live: Any) -> None:
     assert [layer.name for layer in viewer.layers] == ["cells"]
 
 
+def test_closing_the_window_leaves_no_thread(qtbot: Any, live: Any) -> None:
+    viewer, panel = live
+    del live, panel
+    viewer.close()
+    qtbot.waitUntil(nothing_is_left, timeout=5000)
+
+
 def test_by_key(qtbot: Any, live: Any) -> None:
     viewer, panel = live
     both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier

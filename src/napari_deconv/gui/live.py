@@ -18,6 +18,7 @@ from ..image import Image, Region
 from ..recipe import Recipe
 from ..running.preview import Preview, Shown
 from .compare import HELPER
+from .kept import Kept
 from .results import Likeness, sensible_limits
 from .view import seen_region
 
@@ -42,12 +43,14 @@ class Aim:
 class Live(QObject):  # type: ignore[misc]
     """Follows the view and the choices.
 
-    ``switched`` tells on or off; ``shown`` each estimate that reached the canvas; ``failed`` what stood in the way.
+    ``switched`` tells on or off; ``shown`` each estimate that reached the canvas; ``failed`` what stood in the way;
+    ``gathered`` that the estimates asked for with `go_on` are kept.
     """
 
     switched = Signal(bool)
     shown = Signal(object)
     failed = Signal(str)
+    gathered = Signal()
     _arrived = Signal()
 
     def __init__(self, viewer: Any) -> None:
@@ -60,6 +63,8 @@ class Live(QObject):  # type: ignore[misc]
         self._region: dict[int, tuple[Aim, Region]] = {}
         self._preview: Preview | None = None
         self._limits: list[float] | None = None
+        self.kept = Kept()
+        self._beyond = 0
         self._lock = threading.Lock()
         self._newest: Shown | tuple[int, Exception] | None = None
         self._looking = QTimer(self)
@@ -96,6 +101,16 @@ class Live(QObject):  # type: ignore[misc]
                 self._asked = ()
             self._looking.start(0)
 
+    def end(self) -> None:
+        """Stop and tell nobody: the window is gone."""
+        self.blockSignals(True)
+        preview, self._preview = self._preview, None
+        if preview is not None:
+            preview.close(timeout=0)
+            self._looking.stop()
+            self._watch(False)
+        self.kept.clear()
+
     def take_planes(self, around: int) -> None:
         """Restore so many planes above and below the shown one along."""
         self.around = around
@@ -108,6 +123,7 @@ class Live(QObject):  # type: ignore[misc]
         self._looking.stop()
         self._watch(False)
         self._region.clear()
+        self.kept.clear()
         self._remove()
         self.switched.emit(False)
 
@@ -131,17 +147,17 @@ class Live(QObject):  # type: ignore[misc]
         asked = (id(aim.image), aim.recipe, region.bounds if region else None)
         if asked == self._asked:
             return
-        if self._asked[:2] != asked[:2]:
-            self._limits = None
         self._asked = asked
         if region is None:
             self._preview.cancel()
             return
         ticket = self._preview.request(aim.image, region, aim.recipe)
-        self._region = {ticket: (aim, region)}
+        self._region, self._beyond = {ticket: (aim, region)}, 0
 
     def _receive(self, shown: Shown) -> None:
         """Keep the newest estimate for the window (called in the preview's thread)."""
+        if shown.stage != "provisional":
+            self.kept.add(shown.ticket, shown.step, shown.image)
         with self._lock:
             is_told = self._newest is not None
             self._newest = shown
@@ -168,10 +184,29 @@ class Live(QObject):  # type: ignore[misc]
         if newest.ticket not in self._region:
             return
         aim, region = self._region[newest.ticket]
+        if newest.ticket == self._beyond:
+            if newest.is_last:
+                self.gathered.emit()
+            return
         if aim.layer in self.viewer.layers:
             self.show(newest.image, aim, region)
             self.shown.emit(newest)
             self._soon()
+
+    def go_on(self, recipe: Recipe) -> None:
+        """Gather the estimates of another recipe for the same view, without showing them; ``gathered`` tells the end."""
+        for aim, region in list(self._region.values())[:1]:
+            if self._preview is not None and not self._beyond:
+                self._beyond = self._preview.request(aim.image, region, recipe)
+                self._region = {self._beyond: (aim, region)}
+
+    def scrub(self, step: int) -> int | None:
+        """Show the kept estimate that is nearest to a step; return its step, None when nothing is kept."""
+        found = self.kept.nearest(step)
+        if found is None or self.kept.ticket not in self._region:
+            return None
+        self.show(found[1], *self._region[self.kept.ticket])
+        return found[0]
 
     def show(self, image: Image, aim: Aim, region: Region) -> None:
         """Put an estimate on the canvas: in place where it covers the same pixels."""
@@ -191,13 +226,11 @@ class Live(QObject):  # type: ignore[misc]
             self._set_contrast(data)
 
     def _set_contrast(self, data: np.ndarray[Any, Any]) -> None:
-        """Widen the contrast to an estimate's; what the user has set stays."""
-        low, high = sensible_limits(data, THIN)
-        last = self._limits
-        if last is not None and not np.allclose(self.layer.contrast_limits, last):
+        """Fit the contrast to an estimate, unless the user has set it."""
+        if self._limits is not None and not np.allclose(self.layer.contrast_limits, self._limits):
             return
-        limits = [low, high] if last is None else [min(low, last[0]), max(high, last[1])]
-        if last is None or limits != last:
+        limits = list(sensible_limits(data, THIN))
+        if limits != self._limits:
             self.layer.contrast_limits_range = limits
             self.layer.contrast_limits = limits
             self._limits = list(self.layer.contrast_limits)

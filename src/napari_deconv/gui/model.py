@@ -89,6 +89,15 @@ class RestoreModel:
             del self._typed[key]
         self.changed.emit()
 
+    def take_method(self, method: Settings) -> None:
+        """Choose a method with all its values, as if each had been typed."""
+        kind, fields = type(method).model_fields["kind"].default, method.field_values()
+        defaults = {each.name: each.default for each in describe(type(method))}
+        self._typed = {key: each for key, each in self._typed.items() if not key.startswith(f"method.{kind}.")}
+        self._typed |= {f"method.{kind}.{name}": fields[name] for name in defaults if fields[name] != defaults[name]}
+        self.method = kind
+        self.changed.emit()
+
     def typed(self, prefix: str) -> dict[str, Any]:
         """Return the values that were typed under a dotted prefix."""
         start = prefix + "."

@@ -20,7 +20,9 @@ from .live import Aim, Live, worded
 from .model import Check, RestoreModel
 from .preferences import engine
 from .results import Likeness, current_place, place_result
+from .scrub import Scrub
 from .sections import ImageSection, MethodSection, PsfSection, source_image
+from .tuning import Tuning
 
 __all__ = ["KEYS", "RestorePanel"]
 
@@ -58,6 +60,9 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         self.image.layers.chosen.connect(self._on_source)
         self.model.changed.connect(self._on_changed)
         self._bind_keys()
+        self.tuning = Tuning(self.model, self.live, self.foot, self.scrub)
+        for end in (self.tuning.let_go, self.live.end):
+            self.destroyed.connect(end)
         self._on_changed()
         self.judge()
 
@@ -71,7 +76,8 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         column = QVBoxLayout(inside)
         column.setContentsMargins(2, 2, 2, 2)
         self.welcome = self._made_welcome()
-        for widget in (self.welcome, *self.sections):
+        self.scrub = Scrub()
+        for widget in (self.welcome, *self.sections, self.scrub):
             column.addWidget(widget)
         column.addStretch()
         scroll = QScrollArea()
@@ -157,6 +163,7 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         self.side.setEnabled(self.pair is not None)
         self.foot.live.setEnabled(self.live.is_on or (check.is_ready and self._job is None))
         self.live.aim(self._aim(check))
+        self.tuning.follow(check, is_running=self._job is not None)
         if self._job is None and not (self.live.is_on and check.is_ready):
             said = " ".join(dict.fromkeys(check.problems.values()))
             self._say(said or "Ready.", is_problem=bool(check.problems) and self.model.source is not None)
@@ -267,6 +274,7 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         if self._job is not None:
             self._job.abandon()
             self._job = None
+        self.tuning.let_go()
         self.live.switch(False)
         self._watch(self.model.source, is_left=True)
         self.image.layers.let_go()

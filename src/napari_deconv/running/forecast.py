@@ -1,0 +1,172 @@
+"""`Forecast`: how long a whole run will take and what memory, before it starts; from its tiles and from a measured pace.
+
+seconds = padded voxels of all tiles × iterations / pace        pace = voxels × steps a second, timed on a small block
+"""
+
+from __future__ import annotations
+
+import math
+import time as clock
+from contextlib import closing
+from dataclasses import dataclass, field as attribute
+from itertools import pairwise
+from typing import Any
+
+from ..background import measure_volume
+from ..image import Image, Region
+from ..methods.base import Method
+from ..methods.blur import Blur, plan_object_shape
+from ..piece import plan_pieces
+from ..posing import compute_psf, fit_to_image, pose_problem, resolve_psf
+from ..recipe import Recipe
+from .device import choose_device, plan_budget
+
+__all__ = ["Forecast", "Pace", "forecast"]
+
+GUESSED = 40
+"""Iterations that are reckoned with while the automatic number is not known."""
+DRAWS = 5
+"""What a trial of the automatic number costs, in runs over its part of the image: three draws and their predictions."""
+TRIAL = 2**20
+BLOCK = (16, 96, 96)
+TIMED = 4
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run will take.
+
+    seconds : about; is_guess says that the number of iterations is still automatic and not known.
+    peak : bytes at the most at once; available : bytes that the run may take.
+    tiles : how many blocks are restored one after the other, the largest of `tile` voxels with its halo.
+    volumes : channels × time points.
+    """
+
+    seconds: float
+    is_guess: bool
+    peak: int
+    available: int
+    tiles: int
+    tile: tuple[int, int, int]
+    volumes: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether what is kept at once stays within what the run may take."""
+        return self.tiles > 0 and self.peak <= self.available
+
+    @property
+    def words(self) -> str:
+        """What to say to the person who is about to press Restore."""
+        size = " × ".join(map(str, self.tile))
+        if not self.tiles:
+            return "This does not fit the memory, not even in small tiles: allow more in Preferences, or crop the PSF."
+        pieces = f"{self.tiles} tiles of up to {size}" if self.tiles > self.volumes else "whole"
+        told = f"The run: {in_words(self.seconds)}, {in_bytes(self.peak)}, "
+        told += f"{self.volumes} volumes, {pieces}" if self.volumes > 1 else pieces
+        if not self.fits:
+            told += f"; only {in_bytes(self.available)} may be taken, so it may fail: crop the image or allow more"
+        return told + "."
+
+
+@dataclass
+class Pace:
+    """Voxels × steps a second by method and device, each timed once; what a run or a preview has shown goes over it."""
+
+    timed: dict[tuple[str, str], float] = attribute(default_factory=dict)
+
+    def of(self, image: Image, recipe: Recipe, device: Any) -> float:
+        """Return the pace of a recipe's method, timed on a block from the middle of the image when it is not known."""
+        key = (recipe.method.kind_name(), str(device))
+        if key not in self.timed:
+            self.timed[key] = _timed(image, recipe, device)
+        return self.timed[key]
+
+
+def forecast(
+    image: Image,
+    recipe: Recipe,
+    *,
+    device: str = "auto",
+    memory: str | int = "auto",
+    pace: Pace | None = None,
+    iterations: int | None = None,
+) -> Forecast:
+    """Return what restoring the whole image will take. Parameters as in `restore`.
+
+    ``iterations`` is the automatic number where it is known already; ``pace`` keeps what was timed between calls.
+
+    Raises
+    ------
+    ValueError
+        when image and recipe do not fit.
+    """
+    chosen, method = choose_device(device), recipe.method
+    channels = range(image.sizes.get("C", 1))
+    models = {channel: resolve_psf(image, recipe, channel) for channel in channels}
+    pieces, budget = plan_pieces(image, Region({}), models, method.reach), plan_budget(memory, chosen)
+    volumes = len(channels) * image.sizes.get("T", 1)
+    try:
+        tiles = [(piece, tile) for piece in pieces for tile in piece.tiles(budget, method.volumes)]
+    except MemoryError:
+        return Forecast(math.inf, False, 0, budget, 0, (0, 0, 0), volumes)
+    padded = [math.prod(plan_object_shape(tile.outer_shape, piece.psf.shape)) for piece, tile in tiles]
+    steps = iterations or (GUESSED if getattr(method, "iterations", None) == "auto" else _steps(method))
+    speed = (pace or Pace()).of(image, recipe, chosen)
+    work = sum(padded) * steps
+    if method.is_automatic and iterations is None:
+        work += len(channels) * min(TRIAL, max(padded)) * DRAWS * steps
+    return Forecast(
+        seconds=work / speed,
+        is_guess=method.is_automatic and iterations is None,
+        peak=_peak(image, method, max(padded)),
+        available=budget,
+        tiles=len(tiles),
+        tile=max((tile.outer_shape for _, tile in tiles), key=math.prod),
+        volumes=volumes,
+    )
+
+
+def in_words(seconds: float) -> str:
+    """Return a duration that is not known better than to a digit or two."""
+    if seconds < 1:
+        return "less than a second"
+    if seconds < 90:
+        return f"about {round(seconds)} s"
+    return f"about {round(seconds / 60)} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"
+
+
+def in_bytes(count: int) -> str:
+    """Return ``1.2 GB``."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{max(1, round(count / 1e6))} MB"
+
+
+def _steps(method: Method) -> int:
+    return 1 if method.is_automatic else method.steps
+
+
+def _peak(image: Image, method: Method, padded: int) -> int:
+    """Return the bytes of the largest tile's work, of the result, and of one volume while it is blended."""
+    return int(4 * (method.volumes * padded + math.prod(image.shape) + math.prod(image.spatial_shape)))
+
+
+def _timed(image: Image, recipe: Recipe, device: Any) -> float:
+    """Return voxels × steps a second, from the quickest of a few steps on a block from the middle of the image."""
+    middle = tuple(
+        slice((size - min(size, most)) // 2, (size + min(size, most)) // 2)
+        for size, most in zip(image.spatial_shape, BLOCK, strict=True)
+    )
+    pixels = image.block()[middle]
+    psf = fit_to_image(compute_psf(image, recipe), pixels.shape)
+    blur = Blur(psf, pixels.shape, device)
+    problem = pose_problem(pixels, measure_volume(pixels, recipe.background), blur, image)
+    method: Method = recipe.method.settled(TIMED) if recipe.method.is_automatic else recipe.method
+    stamps = [clock.perf_counter()]
+    with closing(method.iterate(problem)) as estimates:
+        for estimate in estimates:
+            float(estimate.object.sum())
+            stamps.append(clock.perf_counter())
+            if len(stamps) > TIMED:
+                break
+    quickest = min(later - before for before, later in pairwise(stamps))
+    return math.prod(blur.object_shape) / quickest

@@ -1,0 +1,70 @@
+"""Scrubbing and the forecast in a real window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.layers import Image as ImageLayer
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLineEdit, QSlider
+from tests.gui.driving import choose, press, status, write
+
+import napari_deconv as nd
+
+LIVE = "cells [live]"
+
+
+@pytest.fixture
+def ready(qtbot: Any, open_panel: Any, spots: np.ndarray[Any, Any]) -> tuple[Any, Any]:
+    layer = ImageLayer(spots, name="cells", scale=(0.3, 0.1, 0.1), units="micrometer")
+    viewer, panel = open_panel(layers=(layer,))
+    choose(qtbot, panel, "psf", "Gaussian")
+    write(qtbot, panel.psf.forms["gaussian"].fields["sigma"].findChild(QLineEdit), "0.3 0.15 0.15")
+    viewer.reset_view()
+    qtbot.wait(100)
+    return viewer, panel
+
+
+def test_walking_through_the_iterations_and_taking_one(qtbot: Any, ready: Any) -> None:
+    viewer, panel = ready
+    with qtbot.waitSignal(panel.live.gathered, timeout=60000):
+        press(qtbot, panel, "live")
+    stop, slider = panel.scrub.curve.stop, panel.scrub.findChild(QSlider)
+    assert "photons" in status(panel)
+    assert slider.value() == stop < slider.maximum() == len(panel.scrub.curve.values)
+    assert panel.scrub.isVisible()
+    at_stop = viewer.layers[LIVE].data.copy()
+    qtbot.keyClick(slider, Qt.Key.Key_End)
+    assert viewer.layers[LIVE].data.max() > at_stop.max(), "more iterations are sharper"
+    assert f"automatic stop at {stop}" in panel.scrub.words.text()
+    while slider.value() != stop:
+        qtbot.keyClick(slider, Qt.Key.Key_Left)
+    np.testing.assert_allclose(viewer.layers[LIVE].data, at_stop, rtol=1e-4, atol=1e-3)
+    qtbot.keyClick(slider, Qt.Key.Key_Home)
+    for _ in range(3):
+        qtbot.keyClick(slider, Qt.Key.Key_Right)
+    third = viewer.layers[LIVE].data.copy()
+    plane = viewer.dims.current_step[0]
+    press(qtbot, panel, "use")
+    assert panel.model.check().recipe.method.iterations == 4
+    qtbot.waitUntil(lambda: "all 4" in status(panel), timeout=20000)
+    check = panel.model.check()
+    run = nd.restored(check.image, check.recipe, device="cpu").numpy()[plane]
+    np.testing.assert_allclose(third[0], run, atol=5e-3 * run.max())
+    assert "No score" in panel.scrub.words.text()
+
+
+def test_the_whole_run_is_foretold(qtbot: Any, ready: Any) -> None:
+    viewer, panel = ready
+    forecast = panel.foot.forecast
+    qtbot.waitUntil(lambda: forecast.text().startswith("The run: "), timeout=20000)
+    assert "not known yet" in forecast.text()
+    assert not forecast.styleSheet()
+    panel.method.forms["richardson-lucy"].fields["iterations"].automatic.click()
+    write(qtbot, panel.method.forms["richardson-lucy"].fields["iterations"].findChild(QLineEdit), "9000")
+    qtbot.waitUntil(lambda: "not known yet" not in forecast.text(), timeout=20000)
+    assert forecast.text().startswith("The run: about")
+    viewer.layers.clear()
+    qtbot.waitUntil(lambda: not forecast.text(), timeout=3000)
