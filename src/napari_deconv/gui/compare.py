@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Blink", "SideBySide", "Wipe", "match_contrast", "show_difference"]
+__all__ = ["Blink", "SideBySide", "Wipe", "match_contrast", "show_difference", "turn_sideways"]
 
 HELPER = "napari_deconv_helper"
 """Marks a layer that only serves a comparison, and is never a source."""
@@ -103,8 +103,8 @@ class Wipe(_Comparison):
     """
 
     def __init__(self, viewer: Any, left: Any, right: Any) -> None:
-        if tuple(viewer.dims.displayed) != (viewer.dims.ndim - 2, viewer.dims.ndim - 1):
-            raise ValueError("The wipe works where the canvas shows Y and X in 2-D: switch back to that view first.")
+        if viewer.dims.ndisplay != 2 or viewer.dims.displayed[-1] != viewer.dims.ndim - 1:
+            raise ValueError("The wipe works where the canvas shows X from left to right in 2-D: switch to that first.")
         if left.rgb != right.rgb or left.ndim != right.ndim or left.multiscale or right.multiscale:
             raise ValueError(f"'{left.name}' and '{right.name}' cannot be wiped: they differ in their dimensions.")
         super().__init__(viewer, left, right)
@@ -172,11 +172,13 @@ class Wipe(_Comparison):
 
     def _edge(self, upto: int) -> np.ndarray[Any, Any]:
         """Return the edge's two ends on the canvas, in world units."""
+        upright = self.viewer.dims.displayed[0] - (self.viewer.dims.ndim - self.left.ndim)
         corner = np.zeros(self.left.ndim)
         corner[-1] = upto - 0.5
         low, high = corner.copy(), corner.copy()
-        low[-2], high[-2] = -0.5, self.left.data.shape[-2 - self.left.rgb] - 0.5
-        return np.asarray([self.left.data_to_world(low)[-2:], self.left.data_to_world(high)[-2:]])
+        low[upright], high[upright] = -0.5, self.left.data.shape[upright] - 0.5
+        ends = np.asarray([self.left.data_to_world(low), self.left.data_to_world(high)])
+        return ends[:, [upright, -1]]
 
     def _dragged(self, viewer: Any, event: Any) -> Iterator[None]:
         """Follow the mouse while it drags the edge, the camera held still."""
@@ -192,6 +194,25 @@ class Wipe(_Comparison):
             event.handled = True
             yield
         viewer.scene.camera.mouse_pan = True
+
+
+def turn_sideways(viewer: Any) -> bool:
+    """Show Z and X, the plane at right angles to the usual one, or go back; return whether the canvas is sideways now.
+
+    Raises
+    ------
+    ValueError
+        when there is no third axis.
+    """
+    count = viewer.dims.ndim
+    if count < 3:
+        raise ValueError("A side view needs a stack: this image is flat.")
+    usual = tuple(range(count))
+    is_usual = tuple(viewer.dims.order) == usual
+    viewer.dims.ndisplay = 2
+    viewer.dims.order = (*usual[:-3], count - 2, count - 3, count - 1) if is_usual else usual
+    viewer.reset_view()
+    return is_usual
 
 
 def match_contrast(left: Any, right: Any) -> None:

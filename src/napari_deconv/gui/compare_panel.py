@@ -8,10 +8,12 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFormLayout, QGridLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 
-from .compare import Blink, SideBySide, Wipe, match_contrast, show_difference
+from .compare import Blink, SideBySide, Wipe, match_contrast, show_difference, turn_sideways
 from .dock import join_tabs
+from .foot import made_button
 from .layer_box import LayerBox, image_layers, like_a_source, unwrapped
 from .layers import told_of
+from .profile_plot import ProfileLine, ProfilePlot
 
 __all__ = ["ComparePanel"]
 
@@ -21,6 +23,13 @@ WAYS = {
     "blink": ("Blink", Blink, "One and the other in turn, twice a second."),
 }
 STEPS = 200
+KEYS = {
+    "wipe": "Control-Shift-W",
+    "blink": "Control-Shift-N",
+    "sideways": "Control-Shift-Y",
+    "profile": "Control-Shift-P",
+}
+"""Keys that napari does not use; they work on the canvas while the panel is open."""
 
 
 class ComparePanel(QWidget):  # type: ignore[misc]
@@ -30,11 +39,29 @@ class ComparePanel(QWidget):  # type: ignore[misc]
         super().__init__()
         self.viewer = unwrapped(napari_viewer)
         self.comparison: Any = None
-        self.first = LayerBox(self.viewer, "first", "The layer on the left, often the original.", like_a_source)
-        self.second = LayerBox(self.viewer, "second", "The layer on the right, often the result.", like_a_source)
-        self.ways = {name: _button(words, name, tooltip) for name, (words, _, tooltip) in WAYS.items()}
-        self.match = _button("Match contrast", "match", "Give the second layer the first one's contrast limits.")
-        self.difference = _button("Difference", "difference", "Add the layer second − first.")
+        self.first = LayerBox(
+            self.viewer, "first", "The layer on the left, often the original.", like_a_source, with_live=True
+        )
+        self.second = LayerBox(
+            self.viewer, "second", "The layer on the right, often the result.", like_a_source, with_live=True
+        )
+        self.ways = {
+            name: made_button(words, name, tooltip, KEYS.get(name, "")) for name, (words, _, tooltip) in WAYS.items()
+        }
+        self.line: ProfileLine | None = None
+        self.plot = ProfilePlot()
+        self.legend = QLabel()
+        self.legend.setWordWrap(True)
+        self.match = made_button("Match contrast", "match", "Give the second layer the first one's contrast limits.")
+        self.difference = made_button("Difference", "difference", "Add the layer second − first.")
+        self.profile = made_button(
+            "Line profile", "profile", "A line to drag on the canvas: both layers under it.", KEYS["profile"]
+        )
+        self.sideways = made_button(
+            "Side view", "sideways", "Show Z and X instead of Y and X, and back.", KEYS["sideways"]
+        )
+        for button in (self.profile, self.sideways):
+            button.setCheckable(True)
         self.edge = QSlider(Qt.Orientation.Horizontal)
         self.edge.setObjectName("edge")
         self.edge.setRange(0, STEPS)
@@ -51,6 +78,9 @@ class ComparePanel(QWidget):  # type: ignore[misc]
         self.match.clicked.connect(lambda: self._try(match_contrast, self.first.layer, self.second.layer))
         self.difference.clicked.connect(self._on_difference)
         self.edge.valueChanged.connect(self._on_edge)
+        self.profile.clicked.connect(self.measure)
+        self.sideways.clicked.connect(self._on_sideways)
+        self._bind_keys(True)
         self._on_chosen()
 
     def _build(self) -> None:
@@ -58,19 +88,49 @@ class ComparePanel(QWidget):  # type: ignore[misc]
         rows.addRow(QLabel("First"), self.first)
         rows.addRow(QLabel("Second"), self.second)
         buttons = QGridLayout()
-        for number, button in enumerate((*self.ways.values(), self.match, self.difference)):
+        for number, button in enumerate(self._buttons()):
             buttons.addWidget(button, number // 2, number % 2)
         column = QVBoxLayout(self)
         column.addLayout(rows)
         column.addLayout(buttons)
-        column.addWidget(self.edge)
+        for widget in (self.edge, self.plot, self.legend):
+            column.addWidget(widget)
         column.addWidget(self.status)
         column.addStretch()
         self.setMinimumWidth(280)
 
+    def _buttons(self) -> tuple[QPushButton, ...]:
+        return (*self.ways.values(), self.match, self.difference, self.profile, self.sideways)
+
+    def _bind_keys(self, is_bound: bool) -> None:
+        buttons = {"profile": self.profile, "sideways": self.sideways, **self.ways}
+        for name, key in KEYS.items():
+            press = buttons[name].click
+            self.viewer.bind_key(key, (lambda viewer, press=press: press()) if is_bound else None, overwrite=True)
+
+    def measure(self, is_on: bool) -> None:
+        """Lay a line on the canvas and plot what is under it, or take it away."""
+        if self.line is not None:
+            self.line.leave()
+            self.line = None
+        if is_on:
+            self.line = self._try(ProfileLine, self.viewer, self.first.layer, self.second.layer, self._on_profiles)
+        self.profile.setChecked(self.line is not None)
+        for widget in (self.plot, self.legend):
+            widget.setVisible(self.line is not None)
+
+    def _on_profiles(self, profiles: Any) -> None:
+        self.plot.show_profiles(profiles)
+        unit = str(self.first.layer.units[-1])
+        self.legend.setText(self.plot.legend("µm" if unit == "micrometer" else unit))
+
+    def _on_sideways(self) -> None:
+        self.compare("")
+        self.sideways.setChecked(bool(self._try(turn_sideways, self.viewer)))
+
     def _choose_pair(self) -> None:
         """Begin with the last result and its source, or the last two layers."""
-        layers = image_layers(self.viewer)
+        layers = image_layers(self.viewer, with_live=True)
         result = next((each for each in reversed(layers) if told_of(each).get("source")), None)
         source = next((each for each in layers if result is not None and each.name == told_of(result)["source"]), None)
         if source is not None:
@@ -82,8 +142,9 @@ class ComparePanel(QWidget):  # type: ignore[misc]
 
     def _on_chosen(self, layer: Any = None) -> None:
         self.compare("")
+        self.measure(False)
         is_pair = None not in (self.first.layer, self.second.layer) and self.first.layer is not self.second.layer
-        for button in (*self.ways.values(), self.match, self.difference):
+        for button in self._buttons():
             button.setEnabled(is_pair)
         self.status.setText("" if is_pair else "Choose two different image layers.")
 
@@ -123,15 +184,10 @@ class ComparePanel(QWidget):  # type: ignore[misc]
         """Let go when the dock is closed: napari takes the panel out of its window then."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.compare("")
+            self.measure(False)
+            self._bind_keys(False)
             self.first.let_go()
             self.second.let_go()
         elif event.type() == QEvent.Type.Show:
             join_tabs(self)
         return bool(super().event(event))
-
-
-def _button(words: str, name: str, tooltip: str) -> QPushButton:
-    button = QPushButton(words)
-    button.setObjectName(name)
-    button.setToolTip(tooltip)
-    return button

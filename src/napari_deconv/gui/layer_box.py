@@ -19,11 +19,12 @@ def unwrapped(viewer: Any) -> Any:
     return getattr(viewer, "__wrapped__", viewer)
 
 
-def image_layers(viewer: Any) -> list[Any]:
+def image_layers(viewer: Any, *, with_live: bool = False) -> list[Any]:
     """Return the image layers that hold pixels of the user's, from the bottom up."""
     from napari.layers import Image as ImageLayer
 
-    return [each for each in viewer.layers if isinstance(each, ImageLayer) and HELPER not in each.metadata]
+    hidden = (True,) if with_live else (True, "live")
+    return [each for each in viewer.layers if isinstance(each, ImageLayer) and each.metadata.get(HELPER) not in hidden]
 
 
 def like_a_source(layer: Any) -> tuple[bool, bool]:
@@ -41,8 +42,11 @@ class LayerBox(QComboBox):  # type: ignore[misc]
 
     chosen = Signal(object)
 
-    def __init__(self, viewer: Any, name: str, tooltip: str, rank: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, viewer: Any, name: str, tooltip: str, rank: Callable[[Any], Any], *, with_live: bool = False
+    ) -> None:
         super().__init__()
+        self._with_live = with_live
         self._rank = rank
         self._is_guess = True
         self.setObjectName(name)
@@ -60,7 +64,7 @@ class LayerBox(QComboBox):  # type: ignore[misc]
 
     def refresh(self, event: Any = None) -> None:
         """List the layers there are; the chosen one stays while it is there, unless it was guessed and a better one came."""
-        self._layers = image_layers(self._viewer)
+        self._layers = image_layers(self._viewer, with_live=self._with_live)
         for layer in self._layers:
             layer.events.name.connect(self._rename)
         self._rename()

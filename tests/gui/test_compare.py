@@ -1,0 +1,89 @@
+"""Comparing two layers in a real window: wipe, blink, difference, side view, line profile; nothing is left behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.layers import Image as ImageLayer
+from qtpy.QtCore import QPoint, Qt
+from tests.gui.driving import button, press
+
+BOTH = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+
+
+@pytest.fixture
+def compared(qtbot: Any, open_panel: Any, spots: np.ndarray[Any, Any]) -> tuple[Any, Any]:
+    told = {"scale": (0.3, 0.1, 0.1), "units": "micrometer"}
+    two = (ImageLayer(spots, name="one", **told), ImageLayer(spots * 2.0, name="two", **told))
+    viewer, panel = open_panel("Compare", two)
+    viewer.reset_view()
+    qtbot.wait(100)
+    return viewer, panel
+
+
+def names(viewer: Any) -> list[str]:
+    return [layer.name for layer in viewer.layers]
+
+
+def test_the_wipes_edge_is_dragged_on_the_canvas(qtbot: Any, compared: Any) -> None:
+    viewer, panel = compared
+    press(qtbot, panel, "wipe")
+    assert names(viewer) == ["one", "two", "curtain", "curtain edge"]
+    assert viewer.layers["curtain"].data.shape == (8, 40, 24)
+    assert np.shares_memory(viewer.layers["curtain"].data, viewer.layers["one"].data)
+    canvas = viewer.window._qt_viewer.canvas.native
+    qtbot.wait(100)
+    middle = canvas.rect().center()
+    there = middle + QPoint(round(0.8 * viewer.scene.camera.zoom), 0)
+    qtbot.mouseMove(canvas, middle)
+    qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=middle)
+    for share in (0.3, 0.6, 1.0):
+        qtbot.mouseMove(canvas, middle + (there - middle) * share)
+        qtbot.wait(20)
+    qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=there)
+    assert viewer.layers["curtain"].data.shape[-1] == pytest.approx(32, abs=1)
+    assert panel.edge.value() == pytest.approx(200 * 32 / 48, abs=5)
+    press(qtbot, panel, "wipe")
+    assert names(viewer) == ["one", "two"]
+    assert viewer.layers["one"].visible
+
+
+def test_keys_side_view_and_difference(qtbot: Any, compared: Any) -> None:
+    viewer, panel = compared
+    canvas = viewer.window._qt_viewer.canvas.native
+    qtbot.keyClick(canvas, Qt.Key.Key_Y, BOTH)
+    assert viewer.dims.displayed == (0, 2)
+    assert button(panel, "sideways").isChecked()
+    qtbot.keyClick(canvas, Qt.Key.Key_W, BOTH)
+    assert "curtain" in viewer.layers, "the curtain hangs in the side view too"
+    qtbot.keyClick(canvas, Qt.Key.Key_Y, BOTH)
+    assert viewer.dims.displayed == (1, 2)
+    assert names(viewer) == ["one", "two"]
+    qtbot.keyClick(canvas, Qt.Key.Key_N, BOTH)
+    seen = {viewer.layers["one"].visible}
+    qtbot.waitUntil(lambda: len(seen | {viewer.layers["one"].visible}) == 2, timeout=3000)
+    qtbot.keyClick(canvas, Qt.Key.Key_N, BOTH)
+    assert viewer.layers["one"].visible
+    assert viewer.layers["two"].visible
+    press(qtbot, panel, "difference")
+    np.testing.assert_allclose(viewer.layers["two − one"].data, viewer.layers["one"].data, rtol=1e-6)
+
+
+def test_a_line_profile(qtbot: Any, compared: Any, recwarn: Any) -> None:
+    viewer, panel = compared
+    press(qtbot, panel, "profile")
+    assert names(viewer) == ["one", "two", "profile line"]
+    assert "µm" in panel.legend.text() or "no single peak" in panel.legend.text()
+    first, second = panel.plot.profiles
+    np.testing.assert_allclose(second.value, 2 * first.value, rtol=1e-5)
+    viewer.dims.set_current_step(0, 1)
+    moved = panel.plot.profiles[0]
+    assert not np.array_equal(moved.value, first.value)
+    assert viewer.layers["profile line"].data[0][0, 0] == pytest.approx(0.3)
+    press(qtbot, panel, "sideways")
+    line = viewer.layers["profile line"].data[0]
+    assert np.ptp(line[:, 2]) > 0
+    viewer.window.remove_dock_widget(panel)
+    assert names(viewer) == ["one", "two"]
