@@ -45,7 +45,7 @@ def measure_volume(volume: Any, background: float | Literal["auto"]) -> VolumeFi
     sample = _sampled(volume)
     bad = int(np.count_nonzero(~np.isfinite(sample)))
     if bad:
-        raise ValueError(f"the image has {bad} pixels that are NaN or infinite: {MEND}")
+        raise ValueError(f"the image has pixels that are NaN or infinite ({bad} found): {MEND}")
     ground = estimate_background(sample) if background == "auto" else float(background)
     below = sample[sample < min(0.0, ground)]
     lift = float(3 * np.sqrt(np.mean(np.square(below, dtype=np.float64)))) if below.size else 0.0

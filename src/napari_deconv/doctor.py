@@ -193,13 +193,13 @@ def _qt_binding() -> Finding:
     for name in ("PyQt6", "PySide6"):
         if importlib.util.find_spec(name) is not None:
             return Finding("qt", "ok", f"{name} {_version(name) or ''}".strip())
-    return Finding("qt", "missing", "no Qt binding: no windows", "pip install 'napari-deconv[all]'")
+    return Finding("qt", "missing", "no Qt binding: no windows", "pip install 'napari[all]'")
 
 
 def _look_at_napari() -> list[Finding]:
     found = _version("napari")
     if found is None:
-        return [Finding("napari", "missing", "not installed: no windows", "pip install 'napari-deconv[all]'")]
+        return [Finding("napari", "missing", "not installed: no windows", "pip install 'napari[all]'")]
     findings = [Finding("napari", "ok", found)]
     run = _probe(PLUGIN_PROBE)
     if run.returncode != 0:

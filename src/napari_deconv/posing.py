@@ -29,6 +29,9 @@ __all__ = [
 TRIAL = 2**20
 """Padded voxels of the part of an image on which automatic choices are made."""
 
+SUCH_AS = {"numerical_aperture": "1.4", "immersion_index": "1.515", "emission": "0.52", "voxel": "0.2,0.065,0.065"}
+"""What a value looks like that the metadata lacks; lengths in µm."""
+
 DEFAULT_PSF = "gibson-lanni"
 """The model of a recipe that names no PSF, filled from the image's own metadata."""
 
@@ -50,7 +53,8 @@ def resolve_psf(image: Image, recipe: Recipe, channel: int = 0) -> PsfModel:
         missing += ["emission"] * (told.emission is None) + ["voxel"] * (image.spacing[1] is None)
         if missing:
             raise ValueError(
-                f"the image's metadata lacks {', '.join(missing)}: give a PSF file or model (--psf), or those values"
+                f"the image's metadata lacks {', '.join(missing)}: give a PSF file or model (--psf), "
+                f"or these values (such as --{missing[0].replace('_', '-')} {SUCH_AS[missing[0]]})"
             )
         model = psf.family.parse(DEFAULT_PSF)
     resolved: PsfModel = model.resolved(image, channel)
@@ -105,7 +109,9 @@ def pose_problem(pixels: Any, figures: VolumeFigures, blur: Blur, image: Image) 
 
     block = np.array(pixels, dtype=np.float32)
     if not np.isfinite(block).all():
-        raise ValueError(f"the image has {int((~np.isfinite(block)).sum())} pixels that are NaN or infinite: {MEND}")
+        raise ValueError(
+            f"the image has pixels that are NaN or infinite ({int((~np.isfinite(block)).sum())} found): {MEND}"
+        )
     block += figures.lift
     np.clip(block, 0, None, out=block)
     z, y, x = (pitch or 1.0 for pitch in image.spacing)

@@ -72,7 +72,7 @@ class Recipe(Settings):
         except FileNotFoundError:
             raise FileNotFoundError(f"there is no recipe {where}: check the path") from None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ValueError(f"{where} is not readable as YAML: {' '.join(str(error).split())}") from None
+            raise ValueError(f"{where} is not readable as YAML: {_place_of(error)}") from None
         if not isinstance(values, dict):
             raise ValueError(f"{where} holds no recipe: it must be a mapping with psf and method")
         beside = values.get("psf")
@@ -127,3 +127,11 @@ def _set_dotted(values: dict[str, Any], key: str, value: Any) -> None:
     if last == "kind" and inner.get("kind") not in (None, value):
         inner.clear()
     inner[last] = value
+
+
+def _place_of(error: Exception) -> str:
+    """Say what the YAML reader did not understand, and where."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return "it is not plain text, choose another file"
+    return f"mend line {mark.line + 1}, column {mark.column + 1} ({getattr(error, 'problem', 'not understood')})"

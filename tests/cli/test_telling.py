@@ -97,7 +97,7 @@ def test_the_doctor_says_what_is_missing_and_how_to_mend_it(run: Run, monkeypatc
     answer = run("doctor")
     assert answer.status == 0
     assert "Traceback" not in answer.out + answer.err
-    for remedy in ("pip install ome-types", "pip install 'napari-deconv[all]'", "no Qt binding", "neither DISPLAY nor"):
+    for remedy in ("pip install ome-types", "pip install 'napari[all]'", "no Qt binding", "neither DISPLAY nor"):
         assert remedy in answer.out
 
 

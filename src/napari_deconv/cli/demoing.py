@@ -41,7 +41,7 @@ def _open(demo: Demo) -> None:
         return
     if find_spec("napari") is None or not any(find_spec(each) for each in BINDINGS):
         print(
-            "note: napari or its Qt is missing, so no window opens: pip install 'napari-deconv[all]' adds them",
+            "note: napari or its Qt is missing, so no window opens: pip install 'napari[all]' adds them",
             file=sys.stderr,
         )
         return

@@ -51,7 +51,7 @@ def check_space(path: Path, size: int) -> None:
     """
     free = shutil.disk_usage(path.parent).free
     if size > free:
-        raise OSError(errno.ENOSPC, f"{size / 1e9:.2f} GB are needed and {free / 1e9:.2f} GB are free")
+        raise OSError(errno.ENOSPC, f"{size / 1e9:.2f} GB are needed and {free / 1e9:.2f} GB are free", str(path))
 
 
 @contextmanager

@@ -105,7 +105,7 @@ def check_psf(psf: np.ndarray[Any, Any], named: str = "PSF") -> np.ndarray[Any, 
         raise ValueError(f"the {named} has shape {psf.shape}: it must be (Z, Y, X) or (Y, X)")
     bad = int(np.count_nonzero(~np.isfinite(psf)))
     if bad:
-        raise ValueError(f"the {named} has {bad} values that are NaN or infinite: mend or re-measure it")
+        raise ValueError(f"the {named} has values that are NaN or infinite ({bad} found): mend or re-measure it")
     lowest = float(psf.min())
     if lowest < 0:
         raise ValueError(f"the {named} has negative values (down to {lowest:g}): remove its offset or clip it at 0")

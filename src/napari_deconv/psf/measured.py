@@ -155,7 +155,12 @@ def prepare_psf(image: Image, model: Measured, grid: Grid) -> tuple[np.ndarray[A
     """
     pixels = _channel(image, model.channel)
     psf, floor = _cleaned(pixels, model)
-    psf = check_psf(psf, f"PSF {Path(model.path).name}").astype(np.float64)
+    named = f"PSF {Path(model.path).name}"
+    if psf.max() <= 0 < pixels.max():
+        raise ValueError(
+            f"the {named} holds nothing above its offset of {floor['offset']:g}: choose another file or set psf.offset"
+        )
+    psf = check_psf(psf, named).astype(np.float64)
     where = choose_centre(psf, model.centre)
     apart = off_centre(psf, where)
     psf = centred(psf, where)

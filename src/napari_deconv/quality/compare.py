@@ -54,7 +54,9 @@ def _volume(image: Image, time: int, channel: int) -> Array:
     volume = np.asarray(image.block(time, channel), dtype=np.float64)
     bad = int(np.count_nonzero(~np.isfinite(volume)))
     if bad:
-        raise ValueError(f"{image.name or 'the image'} has {bad} pixels that are NaN or infinite: replace them first")
+        raise ValueError(
+            f"{image.name or 'the image'} has pixels that are NaN or infinite ({bad} found): replace them first"
+        )
     return volume
 
 

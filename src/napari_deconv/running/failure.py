@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from dataclasses import dataclass
 from types import TracebackType
@@ -14,7 +15,7 @@ OF_THE_SYSTEM = {
     errno.EACCES: "there is no permission for {name}: choose another folder, or have its permissions changed",
     errno.EPERM: "there is no permission for {name}: choose another folder, or have its permissions changed",
     errno.EROFS: "{name} is on a disk that is read-only: choose another folder",
-    errno.ENOSPC: "the disk of {name} is full: free some space or choose another folder",
+    errno.ENOSPC: "the disk of {name} is full{more}: free some space or choose another folder",
     errno.EDQUOT: "your share of the disk of {name} is used up: free some space or choose another folder",
     errno.EFBIG: "{name} grows larger than its disk allows: choose another folder",
     errno.EISDIR: "{name} is a folder: name a file",
@@ -96,15 +97,17 @@ def _on_memory(error: BaseException) -> str:
 
 
 def _on_the_system(error: OSError) -> str:
-    if error.errno is None:
+    if error.errno is None or len(error.args) == 1:
         return _one_line(str(error))
     name = error.filename or error.filename2 or "the file"
     if isinstance(name, bytes):
         name = name.decode(errors="replace")
+    told = error.strerror or ""
+    more = f" ({told})" if told and told != os.strerror(error.errno) else ""
     sentence = OF_THE_SYSTEM.get(error.errno)
     if sentence is None:
-        return _one_line(f"{name}: {error.strerror or error}: check the path and the disk")
-    return _one_line(sentence.format(name=name))
+        return _one_line(f"{name}: {told or error}: check the path and the disk")
+    return _one_line(sentence.format(name=name, more=more))
 
 
 def _one_line(text: str) -> str:

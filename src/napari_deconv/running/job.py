@@ -101,12 +101,15 @@ def run_job(job: Job, on_progress: OnProgress = lambda _: None, on_notice: OnNot
     whole = job.told.read(job.source)
     image = job.told.select(whole)
     check_space(Path(job.output).absolute(), 4 * image.data.size)
-    for notice in image.notices:
-        on_notice(notice)
     recipe = recipe_for_channel(job.recipe, whole, job.told)
+    last = None
     for progress in restore(image, recipe, device=job.device, memory=job.memory):
+        if last is None:  # what is refused is told in one sentence alone
+            for notice in image.notices:
+                on_notice(notice)
         on_progress(progress)
         last = progress
+    assert last is not None, "a restoration yields at least one progress"
     result = last.estimate
     record = {**result.history[-1], "asked": job.recipe.digest, "told": job.told.dump(), "memory": str(job.memory)}
     record["source"] = Path(job.source).name
