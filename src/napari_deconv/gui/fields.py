@@ -44,7 +44,9 @@ def as_value(text: str) -> Any:
     parts = [part for part in text.replace(",", " ").split() if part]
     if len(parts) > 1 and all(_is_number(part) for part in parts):
         return tuple(float(part) for part in parts)
-    return _number(text) if _is_number(text) else text
+    if not _is_number(text):
+        return text
+    return int(text) if text.lstrip("+-").isdigit() else float(text)
 
 
 def _is_number(text: str) -> bool:
@@ -53,10 +55,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _number(text: str) -> Any:
-    return int(text) if text.lstrip("+-").isdigit() else float(text)
 
 
 class Field(QWidget):  # type: ignore[misc]
@@ -210,6 +208,11 @@ class ChoiceField(Field):
         """Show a word; None shows the default."""
         self.box.setCurrentIndex(max(0, self.box.findData(self.described.default if value is None else value)))
 
+    def show_hint(self, hint: str) -> None:
+        """Show what automatic will take."""
+        if self.described.optional:
+            self.box.setItemText(0, f"automatic ({hint.replace('-', ' ')})" if hint else "automatic")
+
 
 class SwitchField(Field):
     """Yes or no."""
@@ -267,8 +270,7 @@ class TextField(Field):
 
 def make_field(described: Described) -> Field:
     """Return the widget that fits a field's type."""
-    kinds = {"bool": SwitchField, "choice": ChoiceField, "str": TextField}
-    return kinds.get(described.type, NumberField)(described)
+    return {"bool": SwitchField, "choice": ChoiceField, "str": TextField}.get(described.type, NumberField)(described)
 
 
 def tooltip(described: Described) -> str:

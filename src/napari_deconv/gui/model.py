@@ -21,7 +21,17 @@ from ..settings import Described, Settings, describe, explain_invalid
 from .axes import guess_axes
 from .layers import image_of, told_of
 
-__all__ = ["FROM_LAYER", "FROM_METADATA", "Check", "RestoreModel", "optical_fields", "psf_sources"]
+__all__ = [
+    "FROM_LAYER",
+    "FROM_METADATA",
+    "Check",
+    "RestoreModel",
+    "optical_fields",
+    "parsed",
+    "positive",
+    "psf_sources",
+    "told",
+]
 
 FROM_METADATA = "metadata"
 FROM_LAYER = "layer"
@@ -135,7 +145,7 @@ class RestoreModel:
     def _judged(self) -> Check:
         problems: dict[str, str] = {}
         image = self._image(problems)
-        method = _parsed(methods.family[self.method], self.typed(f"method.{self.method}"), "method", problems)
+        method = parsed(methods.family[self.method], self.typed(f"method.{self.method}"), "method", problems)
         psf = self._psf(problems)
         background = self._background(problems)
         if problems or image is None:
@@ -148,8 +158,8 @@ class RestoreModel:
         if self.source is None:
             problems["source"] = "Open an image first: drop a file on the window, or open the sample."
             return None
-        voxel = {axis: _positive(f"voxel.{axis}", value, problems) for axis, value in self.typed("voxel").items()}
-        optics = {name: _positive(f"optics.{name}", value, problems) for name, value in self.typed("optics").items()}
+        voxel = {axis: positive(f"voxel.{axis}", value, problems) for axis, value in self.typed("voxel").items()}
+        optics = {name: positive(f"optics.{name}", value, problems) for name, value in self.typed("optics").items()}
         if problems:
             return None
         try:
@@ -176,7 +186,7 @@ class RestoreModel:
         if self.psf == "measured" and not values.get("path"):
             problems["psf.path"] = "Choose the file that holds the PSF."
             return None
-        return _parsed(psfs.family[self.psf], values, "psf", problems)
+        return parsed(psfs.family[self.psf], values, "psf", problems)
 
     def _background(self, problems: dict[str, str]) -> Any:
         if self.background == "auto":
@@ -253,7 +263,7 @@ def psf_sources() -> dict[str, str]:
     return {FROM_METADATA: "From the image's metadata", FROM_LAYER: "Measured, from a layer", **kinds}
 
 
-def _parsed(settings: type[Settings], values: Mapping[str, Any], noun: str, problems: dict[str, str]) -> Any:
+def parsed(settings: type[Settings], values: Mapping[str, Any], noun: str, problems: dict[str, str]) -> Any:
     """Return the settings, or note every field that is not valid."""
     try:
         return settings.model_validate(dict(values))
@@ -275,7 +285,8 @@ def _sentence(title: str, error: Mapping[str, Any]) -> str:
     return f"{title} {message}{told}."
 
 
-def _positive(key: str, value: Any, problems: dict[str, str]) -> float:
+def positive(key: str, value: Any, problems: dict[str, str]) -> float:
+    """Return a positive number, or note that it is none."""
     try:
         number = float(value)
     except (TypeError, ValueError):

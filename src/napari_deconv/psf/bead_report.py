@@ -16,7 +16,7 @@ from .bead_finding import REASONS, Bead
 from .limits import Limits
 from .width import measure_widths
 
-__all__ = ["notices", "report_beads"]
+__all__ = ["notices", "report_beads", "told_widths"]
 
 
 def report_beads(
@@ -132,3 +132,32 @@ def notices(report: Mapping[str, Any]) -> Iterator[str]:
         yield "the beads look flat-topped, so they are larger than the resolution: give bead_diameter in µm, or use smaller beads"
     elif report["bead_diameter"] is None:
         yield "the beads' size was not undone, so the PSF is a little wider than the microscope's: give bead_diameter in µm"
+
+
+def told_widths(report: Mapping[str, Any]) -> list[str]:
+    """Return a few lines: how many beads, how wide, how it leans, and what theory says."""
+    unit = report["unit"]
+    widths = []
+    for axis, width in report["fwhm"].items():
+        spread = "" if width["spread"] is None else f" ± {width['spread']:.3g}"
+        widths.append(f"{axis} {width['psf']:.3g} {unit} (beads {width['beads']:.3g}{spread})")
+    lines = [
+        f"{report['used']} of {report['found']} beads, {' × '.join(map(str, report['shape']))} voxels",
+        f"width at half maximum {', '.join(widths)}",
+    ]
+    if "tilt_degrees" in report:
+        lines.append(
+            f"tilt of the axis {_listed(report['tilt_degrees'], '°')}, which shifts the light over the depth in focus by "
+            f"{_listed(report['lateral_shift'], ' ' + unit)}"
+        )
+    theory = report["theory"]
+    if theory is not None:
+        lines.append(
+            f"theory ({theory['kind']}): {_listed(theory['fwhm'], ' ' + unit)}; "
+            f"the PSF differs from it by {theory['difference']:.2%} of the peak (RMS)"
+        )
+    return lines
+
+
+def _listed(figures: Mapping[str, float], unit: str) -> str:
+    return ", ".join(f"{axis} {each:.3g}{unit}" for axis, each in figures.items())

@@ -41,7 +41,7 @@ class Theoretical(Optical):
 
     def compute(self, grid: Grid) -> np.ndarray[Any, Any]:
         """Return the PSF (Z, Y, X), trimmed to where 99.5 % of its light is on each axis."""
-        pitch = self._pitch(grid)
+        pitch = self.pitch(grid)
         microscope = self.microscope()
         focus = microscope.focus(_nothing())
         psf = self._sampled(microscope, focus, _support(microscope, float(focus), grid.shape, pitch), pitch).numpy()
@@ -92,7 +92,14 @@ class Theoretical(Optical):
         psf = torch.cat([planes(some) for some in torch.split(z, field.planes_at_once)])
         return psf.flip(0) if self.first_plane == "deepest" else psf
 
-    def _pitch(self, grid: Grid) -> tuple[float, float, float]:
+    def pitch(self, grid: Grid) -> tuple[float, float, float]:
+        """Return the voxel (z, y, x) in µm on which the PSF is computed.
+
+        Raises
+        ------
+        ValueError
+            when an axis with more than one pixel has none.
+        """
         for axis, size, pitch in zip("ZYX", grid.shape, grid.voxel, strict=True):
             if size > 1 and (pitch is None or not pitch > 0):
                 told = "does not say its voxel size" if pitch is None else f"has a voxel of {pitch:g} µm"

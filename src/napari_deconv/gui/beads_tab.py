@@ -1,0 +1,118 @@
+"""The beads' tab of the PSF panel: an image of beads in, a measured PSF with its report out."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from ..psf.bead_report import notices, told_widths
+from ..psf.beads import Beads, Distilled, distil
+from ..psf.portrait import portray_pixels
+from ..settings import describe
+from .dock import problem_style
+from .foot import made_button
+from .form import Form
+from .layer_box import LayerBox
+from .layers import image_of
+from .portrait_view import PortraitView
+from .sections import rows
+from .task import Task
+
+__all__ = ["BeadsTab"]
+
+ASKED = ("bead_diameter", "voxel", "radius")
+
+
+class BeadsTab(QWidget):  # type: ignore[misc]
+    """``handed`` gives a layer to restore with; ``distilled`` gives the PSF, an `Image`, and the layer that it comes from."""
+
+    distilled = Signal(object, object)
+    handed = Signal(object)
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.task: Task | None = None
+        self.made: Any = None
+        self.layers = LayerBox(viewer, "bead image", "An image of separate fluorescent beads.", like_beads)
+        self.form = Form([each for each in describe(Beads) if each.name in ASKED])
+        self.typed: dict[str, Any] = {}
+        self.form.edited.connect(lambda name, value: self.typed.update({name: value}))
+        self.run = made_button("Distil a PSF", "distil", "Find the beads, average them, and add the PSF as a layer.")
+        self.run.clicked.connect(self.distil)
+        self.use = made_button("Use in Restore", "use beads", "Restore with this PSF: opens the Restore panel with it.")
+        self.use.clicked.connect(lambda: self.handed.emit(self.made))
+        self.use.hide()
+        self.report = QLabel()
+        self.report.setObjectName("bead report")
+        self.report.setWordWrap(True)
+        self.picture = PortraitView(viewer)
+        self.picture.hide()
+        top = rows()
+        top.addRow(QLabel("Beads"), self.layers)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(4, 4, 4, 4)
+        column.addLayout(top)
+        for widget in (self.form, self.run, self.use, self.picture, self.report):
+            column.addWidget(widget)
+        column.addStretch()
+
+    def distil(self) -> None:
+        """Start the work on the chosen layer."""
+        layer = self.layers.layer
+        if layer is None or self.task is not None:
+            self.say("Open an image of beads first, or File > Open Sample > Beads.", is_problem=layer is None)
+            return
+        given = {name: value for name, value in self.typed.items() if value is not None}
+        self.task = Task(lambda: (layer, distil(image_of(layer), **given)))
+        self.task.done.connect(self._on_done)
+        self.task.failed.connect(self._on_failed)
+        self.run.setEnabled(False)
+        self.say("Looking for beads …")
+        self.task.start()
+
+    def _on_done(self, made: tuple[Any, Distilled]) -> None:
+        layer, result = made
+        lines = []
+        for part in result.report.get("channels", [result.report]):
+            report = {**result.report, **part}
+            lines += [*told_widths(report), *notices(report)]
+        self.picture.show_portrait(portray_pixels(result.psf.block(), result.psf.spacing))
+        self.picture.show()
+        self._end()
+        self.say("<br>".join(html.escape(each[:1].upper() + each[1:]) + "." for each in lines))
+        self.distilled.emit(result.psf, layer)
+
+    def _on_failed(self, sentence: str) -> None:
+        self._end()
+        self.picture.hide()
+        self.say(sentence, is_problem=True)
+
+    def _end(self) -> None:
+        self.task = None
+        self.run.setEnabled(True)
+
+    def say(self, words: str, *, is_problem: bool = False) -> None:
+        """Show the report, or what is wrong."""
+        self.report.setText(words)
+        self.report.setStyleSheet(problem_style(self.viewer) if is_problem else "")
+
+    def offer(self, layer: Any) -> None:
+        """Offer a layer that was made here to restore with."""
+        self.made = layer
+        self.use.setText(f"Use '{layer.name}' in Restore")
+        self.use.show()
+
+    def let_go(self) -> None:
+        """Tell nobody of what is under way, and leave the viewer's events alone."""
+        if self.task is not None:
+            self.task.let_go()
+        self.layers.let_go()
+
+
+def like_beads(layer: Any) -> tuple[bool, bool]:
+    """Rank first what is called so."""
+    return "bead" not in layer.name.lower(), "psf" in layer.name.lower()
