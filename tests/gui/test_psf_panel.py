@@ -118,7 +118,7 @@ def test_impossible_optics_and_coarse_voxels_are_said(qtbot: Any, open_panel: An
     write(qtbot, line, "1.3")
     panel.microscope.fold.expand(animate=False)
     write(qtbot, panel.microscope.voxel.fields["X"].findChild(QLineEdit), "0.2")
-    qtbot.waitUntil(lambda: "Nyquist" in panel.microscope.picture.words.text(), timeout=20000)
+    qtbot.waitUntil(lambda: "too coarse along xy" in panel.microscope.picture.warning.text(), timeout=20000)
     assert "<b>0.2</b>" in panel.microscope.picture.table.text()
 
 
@@ -133,8 +133,8 @@ def test_the_psf_is_added_saved_and_used(qtbot: Any, open_panel: Any, tmp_path: 
     wait_for_picture(qtbot, panel)
     write(qtbot, field_of(panel, "depth").findChild(QLineEdit), "3")
     press(qtbot, panel, "add psf")
-    qtbot.waitUntil(lambda: "cells PSF" in viewer.layers, timeout=30000)
-    layer = viewer.layers["cells PSF"]
+    qtbot.waitUntil(lambda: "cells [PSF]" in viewer.layers, timeout=30000)
+    layer = viewer.layers["cells [PSF]"]
     np.testing.assert_allclose(layer.scale, VOXEL)
     assert layer.data.sum() == pytest.approx(1, abs=1e-4)
     assert viewer.layers.selection.active.name == "cells"
@@ -168,7 +168,7 @@ def test_beads_become_a_psf_with_its_report(qtbot: Any, open_panel: Any) -> None
     assert "idth at half maximum" in said
     press(qtbot, panel, "use beads")
     (restore,) = panel.window().findChildren(RestorePanel)
-    assert restore.model.psf_layer.name == f"{beads.name} PSF"
+    assert restore.model.psf_layer.name == f"{beads.name} [PSF]"
 
 
 def test_no_bead_is_said(qtbot: Any, open_panel: Any) -> None:
@@ -194,14 +194,14 @@ def test_a_faulty_psf_is_checked_and_mended(qtbot: Any, open_panel: Any) -> None
     assert set(panel.check.boxes) >= {"offset", "off-centre"}
     tick(qtbot, panel.findChild(QCheckBox, "offset"))
     press(qtbot, panel, "mend")
-    qtbot.waitUntil(lambda: "my PSF mended" in viewer.layers, timeout=20000)
-    mended = viewer.layers["my PSF mended"].data
+    qtbot.waitUntil(lambda: "my PSF [mended]" in viewer.layers, timeout=20000)
+    mended = viewer.layers["my PSF [mended]"].data
     assert find_peak(mended)[1] == pytest.approx(mended.shape[1] // 2, abs=0.1)
     assert np.median(mended) > 0.001 * mended.max(), "the offset was not ticked"
     np.testing.assert_array_equal(psf.data, light.astype(np.float32))
     press(qtbot, panel, "use mended")
     (restore,) = panel.window().findChildren(RestorePanel)
-    assert restore.model.psf_layer.name == "my PSF mended"
+    assert restore.model.psf_layer.name == "my PSF [mended]"
 
 
 def test_closing_leaves_nothing_behind(qtbot: Any, open_panel: Any) -> None:

@@ -76,6 +76,36 @@ def test_first_minima_of_widefield():
     assert first == pytest.approx(0.52 / (1.33 - math.sqrt(1.33**2 - 0.8**2)), rel=0.05)
 
 
+@pytest.mark.parametrize("modality", ["widefield", "light-sheet", "two-photon", "confocal", "spinning-disk"])
+def test_first_dark_ring_of_each_modality(modality):
+    """Where one of the multiplied intensities is 0: at 0.61 wavelength / NA of the shortest wavelength, the pinhole closed."""
+    values = {"pinhole": 0.02} if "pinhole" in KINDS[modality] else {}
+    model = make(modality, **values)
+    ring = 0.61 * min(each.wavelength for each in model.microscope().pupils) / 0.8
+    line = model.sample((1, 97, 97), (1.0, 0.0125, 0.0125)).numpy()[0, 48, 48:]
+    first = int(np.flatnonzero(np.diff(line) > 0)[0])
+    assert first * 0.0125 == pytest.approx(ring, abs=0.0126)
+    assert line[first] < 2e-3 * line[0]
+
+
+@pytest.mark.parametrize("modality", ["confocal", "spinning-disk", "two-photon"])
+def test_sectioning_light_of_a_plane_falls_with_the_square_of_the_defocus(modality):
+    """Light spreads over a cone in each of the two factors, so what a plane gives falls as z^-2; widefield's does not fall."""
+    values = {"pinhole": 0.2} if "pinhole" in KINDS[modality] else {}
+    planes = make(modality, **values).sample((41, 321, 321), (0.5, 0.1, 0.1)).numpy().sum((1, 2), dtype=np.float64)
+    far = planes[20:] / planes[20]
+    assert far[16] < 0.02
+    assert far[8] / far[16] == pytest.approx(4, rel=0.25)
+
+
+def test_a_light_sheets_planes_have_the_sheets_brightness():
+    thickness = 2.0
+    model = make("light-sheet", sheet_thickness=thickness)
+    planes = model.sample((21, 321, 321), (0.2, 0.1, 0.1)).numpy().sum((1, 2), dtype=np.float64)
+    z = (np.arange(21) - 10) * 0.2
+    np.testing.assert_allclose(planes / planes[10], 0.5 ** ((2 * z / thickness) ** 2), atol=0.02)
+
+
 def test_confocal_and_two_photon_are_narrower_as_theory_says():
     """A closed pinhole at equal wavelengths squares the PSF: narrower by about 1.39 laterally; two-photon the same."""
     wide = widths(make("widefield"))

@@ -10,8 +10,9 @@ import pytest
 import torch
 from scipy.special import j0, j1
 
-from napari_deconv import psf
+from napari_deconv import Recipe, psf
 from napari_deconv.image import Channel, Image, Optics
+from napari_deconv.posing import compute_psf
 from napari_deconv.psf import Grid
 from napari_deconv.psf.theoretical import GibsonLanni, Vectorial
 
@@ -149,3 +150,20 @@ def test_zero_and_unknown_voxels_are_told():
         model.compute(Grid((8, 32, 32), (None, 0.1, 0.1)))
     with pytest.raises(ValueError, match="has a voxel of 0 µm along Y"):
         model.compute(Grid((8, 32, 32), (0.2, 0.0, 0.1)))
+
+
+def test_psfs_are_kept_by_their_settings(monkeypatch):
+    """The same settings on the same grid are computed once, whatever else of the recipe moves; a changed one is not."""
+    counted = []
+    whole = GibsonLanni.compute
+    monkeypatch.setattr(GibsonLanni, "compute", lambda self, grid: counted.append(self) or whole(self, grid))
+    image = Image(np.zeros((5, 24, 24)), "ZYX", voxel=(0.31, 0.11, 0.11))
+    values = {"kind": "gibson-lanni", "numerical_aperture": 1.31, "emission": 0.52, "immersion_index": 1.515}
+    first = compute_psf(image, Recipe(psf=values, method={"kind": "richardson-lucy", "iterations": 3}))
+    again = compute_psf(image, Recipe(psf=values, method="wiener", background=7))
+    assert again is first
+    assert len(counted) == 1
+    with pytest.raises(ValueError, match="read-only"):
+        first[0] = 0
+    assert compute_psf(image, Recipe(psf={**values, "depth": 1, "sample_index": 1.4})) is not first
+    assert len(counted) == 2

@@ -113,6 +113,7 @@ class BeadsTab(QWidget):  # type: ignore[misc]
         self.layers.let_go()
 
 
-def like_beads(layer: Any) -> tuple[bool, bool]:
-    """Rank first what is called so."""
-    return "bead" not in layer.name.lower(), "psf" in layer.name.lower()
+def like_beads(layer: Any) -> tuple[bool, bool, bool]:
+    """Rank first what is called so, and is neither a PSF nor a sample's truth."""
+    name = layer.name.lower()
+    return "psf" in name or "truth" in name, "bead" not in name, not layer.visible

@@ -187,7 +187,7 @@ class MicroscopeTab(QWidget):  # type: ignore[misc]
             time_step=None,
             history=(record,),
             notices=tuple(look.model.notices(look.grid)),
-            name=f"{look.image.name} PSF",
+            name=f"{look.image.name} [PSF]",
         )
 
     def let_go(self) -> None:

@@ -32,13 +32,18 @@ class PortraitView(QWidget):  # type: ignore[misc]
         self.table = QLabel()
         self.table.setObjectName("widths")
         self.table.setTextFormat(Qt.TextFormat.RichText)
+        self.table.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.warning = QLabel()
+        self.warning.setObjectName("nyquist")
         self.words = QLabel()
         self.words.setObjectName("notices")
-        self.words.setWordWrap(True)
+        for label in (self.warning, self.words):
+            label.setWordWrap(True)
+            label.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        for widget in (self.canvas, self.table, self.words):
+        for widget in (self.canvas, self.table, self.warning, self.words):
             column.addWidget(widget)
 
     def show_portrait(self, portrait: Portrait | None) -> None:
@@ -47,11 +52,17 @@ class PortraitView(QWidget):  # type: ignore[misc]
         self.canvas.portrait = portrait
         self.canvas.update()
         self.table.setText("" if portrait is None else as_table(portrait))
-        coarse = [each for each in portrait.notices if "Nyquist" in each] if portrait else []
-        others = [each for each in portrait.notices if "Nyquist" not in each] if portrait else []
-        self.words.setText("\n".join(f"{each[:1].upper()}{each[1:]}." for each in (*coarse, *others)))
-        self.words.setStyleSheet(problem_style(self._viewer) if coarse else "")
-        self.words.setVisible(bool(coarse or others))
+        coarse = portrait.coarse if portrait else ()
+        warning = (
+            f"The voxel is too coarse along {' and '.join(coarse)}: Nyquist's criterion asks for the size in the last column, "
+            "and finer detail is lost."
+        )
+        self.warning.setText(warning if coarse else "")
+        self.warning.setVisible(bool(coarse))
+        self.warning.setStyleSheet(problem_style(self._viewer))
+        assumed = [each for each in portrait.notices if "Nyquist" not in each] if portrait else []
+        self.words.setText("\n".join(f"{each[:1].upper()}{each[1:]}." for each in assumed))
+        self.words.setVisible(bool(assumed))
 
 
 class Canvas(QWidget):  # type: ignore[misc]
@@ -154,8 +165,7 @@ def as_table(portrait: Portrait) -> str:
 
     rows = []
     for axis, width, limit, voxel, coarsest in portrait.rows():
-        coarse = coarsest is not None and voxel > 1.02 * coarsest
-        told = f"<b>{cell(voxel)}</b>" if coarse else cell(voxel)
+        told = f"<b>{cell(voxel)}</b>" if axis in portrait.coarse else cell(voxel)
         cells = "".join(
             f"<td align='right'>{each}&nbsp;&nbsp;</td>" for each in (cell(width), cell(limit), told, cell(coarsest))
         )

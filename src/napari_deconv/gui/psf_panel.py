@@ -43,8 +43,8 @@ class PsfPanel(QWidget):  # type: ignore[misc]
         column.setContentsMargins(2, 2, 2, 2)
         column.addWidget(self.tabs)
         self.microscope.wanted.connect(self.do)
-        self.beads.distilled.connect(lambda psf, layer: self.beads.offer(self.take(psf, f"{layer.name} PSF")))
-        self.check.was_mended.connect(lambda psf, layer: self.check.offer(self.take(psf, f"{layer.name} mended")))
+        self.beads.distilled.connect(lambda psf, layer: self.beads.offer(self.take(psf, f"{layer.name} [PSF]")))
+        self.check.was_mended.connect(lambda psf, layer: self.check.offer(self.take(psf, f"{layer.name} [mended]")))
         for tab in (self.beads, self.check):
             tab.handed.connect(self.use_layer)
 

@@ -99,7 +99,13 @@ def _distil_channel(
         average = average_beads([_cut(volumes[number], bead, box) for number, bead in kept])
     pitch: Any = tuple(each or 1.0 for each in series[0].spacing)
     transfer = ball_transfer(average.psf.shape, pitch, diameter) if diameter else None
-    psf = check_psf(centred_on_peak(undo_ball(average.psf, transfer, average.noise_power)), "distilled PSF")
+    left = centred_on_peak(undo_ball(average.psf, transfer, average.noise_power))
+    if not left.any():
+        raise ValueError(
+            "nothing of the beads' average stands clear of its noise: record brighter beads or more of them, or give no "
+            "bead_diameter"
+        )
+    psf = check_psf(left, "distilled PSF")
     return psf, report_beads(series[0], channel, psf, average, judged, len(kept))
 
 

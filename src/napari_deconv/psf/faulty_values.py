@@ -167,7 +167,9 @@ def quantised(specimen: Specimen) -> Iterator[Finding]:
         + ", so haze stays in the result",
         "average the steps of its tails; better, export it again with 16 bits or as float",
         _smoothed,
-        error=max(lost, difference(specimen, mended) or 0.0),
+        error=max(
+            lost, difference(specimen.changed(np.clip(specimen.pixels - specimen.offset, 0, None)), mended) or 0.0
+        ),
     )
 
 

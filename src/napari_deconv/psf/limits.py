@@ -25,7 +25,7 @@ from .base import Grid
 from .medium import number
 from .microscope import Microscope
 
-__all__ = ["Limits"]
+__all__ = ["TOLERANCE", "Limits"]
 
 TOLERANCE = 1.02
 """A voxel that is coarser than Nyquist's by less than this factor is not worth a word."""

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from .base import Grid
-from .limits import Limits
+from .limits import TOLERANCE, Limits
 from .theoretical import Theoretical
 from .width import measure_widths
 
 __all__ = ["Portrait", "portray", "portray_pixels"]
 
-LATERAL, AXIAL = 3.0, 2.5
+LATERAL, AXIAL = 4.5, 3.5
 """How many theoretical widths a portrait reaches to each side."""
-FEWEST, MOST = 8, 24
+FEWEST, MOST = 12, 24
 """Pixels that it reaches to each side."""
 
 
@@ -55,6 +55,11 @@ class Portrait:
         if self.along.shape[0] > 1:
             told.append(("z", self.widths[0], widest[1], self.voxel[0], coarsest[1]))
         return told
+
+    @property
+    def coarse(self) -> tuple[str, ...]:
+        """The axes (``xy``, ``z``) whose voxel is coarser than Nyquist's criterion asks for."""
+        return tuple(axis for axis, _, _, voxel, nyquist in self.rows() if nyquist and voxel > TOLERANCE * nyquist)
 
     def shades(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         """Return both sections as uint8, the square root of the intensity, so that the tails are seen."""
