@@ -124,6 +124,10 @@ class Method(Settings):
         """Return a copy whose automatic choice is made."""
         return self.replace(iterations=int(value))
 
+    def provisional(self, iterations: int) -> Any:
+        """Return a copy that needs no choice, for a first look after so many iterations."""
+        return self.settled(min(iterations, self.trial_steps))
+
     def iterate(self, problem: Problem) -> Generator[Estimate]:
         """Yield one estimate a step; closing the generator cancels."""
         raise NotImplementedError

@@ -44,7 +44,8 @@ class Blur:
     device : where the transforms run.
     dtype : torch.float32 or torch.float64.
 
-    What `forward` and `adjoint` return is a view of one buffer that the next call of either overwrites: copy what you keep.
+    What `forward`, `full`, `filtered` and `adjoint` return is a view of one buffer that the next call of any of them overwrites:
+    copy what you keep.
     """
 
     def __init__(
@@ -87,12 +88,20 @@ class Blur:
         """Return the blurred object inside the frame, (Z, Y, X) of the image."""
         return self._filter(thing, self.otf)[self.frame]
 
+    def full(self, thing: Tensor) -> Tensor:
+        """Return the blurred object on the whole object grid, whose ends meet."""
+        return self._filter(thing, self.otf)
+
+    def filtered(self, thing: Tensor, transfer: Tensor) -> Tensor:
+        """Return an object under another transfer function of the half spectrum, likewise."""
+        return self._filter(thing, transfer)
+
     def adjoint(self, framed: Tensor) -> Tensor:
         """Return the correlation of the PSF with what the frame holds, on the object grid."""
         inside = self._framed[self.frame]
         if framed.data_ptr() != inside.data_ptr():
             inside.copy_(framed)
-        return self._filter(self._framed, self._conjugate)
+        return self._filter(self._framed, self.conjugate)
 
     @property
     def in_frame(self) -> Tensor:
@@ -108,7 +117,7 @@ class Blur:
         """The adjoint of ones, in [0, 1]: the share of each voxel's light that the frame catches."""
         framed = self.new_object()
         framed[self.frame] = 1
-        return self._filter(framed, self._conjugate, self.new_object()).clamp_(0, 1)
+        return self._filter(framed, self.conjugate, self.new_object()).clamp_(0, 1)
 
     @cached_property
     def inverse_sensitivity(self) -> Tensor:
@@ -119,7 +128,8 @@ class Blur:
         return torch.where(caught > SEEN, caught.reciprocal(), 0.0)
 
     @cached_property
-    def _conjugate(self) -> Tensor:
+    def conjugate(self) -> Tensor:
+        """The adjoint's transfer function."""
         return self.otf.conj().resolve_conj()
 
     def _filter(self, thing: Tensor, transfer: Tensor, out: Tensor | None = None) -> Tensor:

@@ -17,7 +17,7 @@ Pang et al., "Recorrupted-to-recorrupted: unsupervised deep learning for image d
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -25,12 +25,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..noise import Noise, estimate_noise, smoothed
-from .base import Estimate, Method, Problem
+from .base import Method, Problem
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Choice", "Trial", "choose_iterations"]
+    from .weighed import Solver
+
+__all__ = ["Choice", "Split", "Trial", "choose_iterations", "choose_weight"]
 
 DRAWS = 3
 TRAIN_SHARE = 0.7
@@ -39,6 +41,7 @@ SLACK = 0.5
 PATIENCE = 8
 """Iterations without a better score after which, and after half as many again as the best, the trial ends."""
 GROUPS = 512
+WEIGHT_DRAWS = 2
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,10 @@ def choose_iterations(method: Method, problem: Problem) -> Generator[Trial, None
     variance = noise.variance(smoothed(problem.image))
     scores: list[np.ndarray[Any, Any]] = []
     with ExitStack() as stack:
-        draws = [_Draw(bounded, problem, variance, seed) for seed in range(DRAWS)]
-        for draw in draws:
-            stack.enter_context(closing(draw.estimates))
-        for estimates in zip(*(draw.estimates for draw in draws), strict=False):
-            groups = [draw.score(problem, each) for draw, each in zip(draws, estimates, strict=True)]
+        splits = [Split(problem, variance, seed) for seed in range(DRAWS)]
+        runs = [stack.enter_context(closing(bounded.iterate(split.train))) for split in splits]
+        for estimates in zip(*runs, strict=False):
+            groups = [split.score(each.object) for split, each in zip(splits, estimates, strict=True)]
             scores.append(np.mean(groups, axis=0))
             yield Trial(len(scores), most, float(scores[-1].mean()))
             best = int(np.argmin([each.mean() for each in scores])) + 1
@@ -84,27 +86,66 @@ def choose_iterations(method: Method, problem: Problem) -> Generator[Trial, None
     return _earliest(np.array(scores), most, noise)
 
 
-class _Draw:
-    """One split of the image: the restoration of its train part, and its test part."""
+class Split:
+    """One split of an image's light: ``train``, a problem to restore, and a test part to predict."""
 
-    def __init__(self, method: Method, problem: Problem, variance: Tensor, seed: int) -> None:
+    def __init__(self, problem: Problem, variance: Tensor, seed: int) -> None:
         import torch
 
         generator = torch.Generator().manual_seed(seed)
         noise = torch.randn(problem.image.shape, generator=generator).to(problem.image) * variance.sqrt()
         odds = (1 - TRAIN_SHARE) / TRAIN_SHARE
         train = (problem.image + odds**0.5 * noise).clamp_(min=0)
-        self._test = problem.image - odds**-0.5 * noise
-        self._weight = 1 / variance
-        self.estimates: Any = method.iterate(replace(problem, image=train, blur=problem.blur.twin()))
+        self._test = problem.image - odds**-0.5 * noise - problem.background
+        self._weight, self._blur = 1 / variance, problem.blur
+        self.train = replace(problem, image=train, blur=problem.blur.twin())
 
-    def score(self, problem: Problem, estimate: Estimate) -> np.ndarray[Any, Any]:
+    def score(self, thing: Tensor) -> np.ndarray[Any, Any]:
         """Return the weighted squared error of the prediction, averaged over groups of neighbouring pixels."""
-        predicted = problem.blur.forward(estimate.object) + problem.background
-        error = (self._test - predicted).square_().mul_(self._weight).ravel()
+        error = (self._test - self._blur.forward(thing)).square_().mul_(self._weight).ravel()
         groups = min(GROUPS, len(error))
         means: np.ndarray[Any, Any] = error[: len(error) // groups * groups].view(groups, -1).mean(dim=1).cpu().numpy()
         return means
+
+
+def choose_weight(
+    problem: Problem, solver: Callable[[Problem, float], Solver], weights: Sequence[float], rounds: int, lean: float
+) -> Generator[Trial, None, Choice]:
+    """Yield the trials of weights (falling, each going on from where the last ended) and return the choice.
+
+    The least of a parabola through the best score and its neighbours, over the logarithm of the weight, is taken, times ``lean``.
+    """
+    noise = estimate_noise(problem.image.cpu().numpy())
+    variance = noise.variance(smoothed(problem.image))
+    splits = [Split(problem, variance, seed) for seed in range(WEIGHT_DRAWS)]
+    solvers = [solver(split.train, weights[0]) for split in splits]
+    scores: list[float] = []
+    for weight in weights:
+        for each in solvers:
+            each.weigh(weight)
+        for number in range(rounds):
+            for each in solvers:
+                each.step()
+            done = len(scores) * rounds + number + 1
+            yield Trial(done, len(weights) * rounds, scores[-1] if scores else 0.0)
+        found = [split.score(each.object * each.unit) for split, each in zip(splits, solvers, strict=True)]
+        scores.append(float(np.mean(found)))
+        if len(scores) > int(np.argmin(scores)) + 2:
+            break
+    weight = _least(np.log(weights[: len(scores)]), np.array(scores)) * lean
+    why = f"photons held back from the restoration are predicted best with a weight of {weight:.3g} ({noise.sentence})"
+    return Choice("weight", weight, why, tuple(round(each, 6) for each in scores))
+
+
+def _least(places: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> float:
+    """Return the weight where a parabola through the least score and its neighbours is least."""
+    best = int(scores.argmin())
+    if best in (0, len(scores) - 1):
+        return float(np.exp(places[best]))
+    bend, slope, _ = np.polyfit(places[best - 1 : best + 2] - places[best], scores[best - 1 : best + 2], 2)
+    beside = places[[best - 1, best + 1]] - places[best]
+    step = np.clip(-slope / (2 * bend), beside.min(), beside.max()) if bend > 0 else 0.0
+    return float(np.exp(places[best] + step))
 
 
 def _earliest(scores: np.ndarray[Any, Any], most: int, noise: Noise) -> Choice:

@@ -136,7 +136,7 @@ class Preview:
         key = (request.recipe, tuple(request.region.bounds.get("C", ())))
         try:
             if getattr(method, "iterations", None) == "auto" and key not in self._settled:
-                quick = request.recipe.replace(method=method.settled(min(self._iterations, method.trial_steps)))
+                quick = request.recipe.replace(method=method.provisional(self._iterations))
                 self._drain(request, quick, is_provisional=True)
             if self._drain(request, request.recipe, is_provisional=False):
                 self._settled.add(key)
