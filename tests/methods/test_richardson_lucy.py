@@ -14,6 +14,7 @@ import napari_deconv as nd
 from napari_deconv.methods.base import Problem
 from napari_deconv.methods.blur import Blur
 from napari_deconv.methods.richardson_lucy import RichardsonLucy
+from napari_deconv.methods.roughness import GoodsRoughness, goods_roughness
 
 
 def posed(image: Array, psf: Array, background: float = 0.0) -> Problem:
@@ -92,3 +93,32 @@ def test_a_dark_image_stays_dark(tmp_path: Path) -> None:
         "method": {"kind": "richardson-lucy", "iterations": 4},
     }
     assert nd.restored(nd.Image(np.zeros((12, 12), np.uint16)), recipe).numpy().max() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(4, 7, 8), (1, 9, 10)], ids=["3d", "2d"])
+def test_the_gradient_of_goods_roughness_equals_a_numerical_one(shape: tuple[int, int, int]) -> None:
+    thing = torch.from_numpy(np.random.default_rng(2).uniform(0.1, 5, shape)).requires_grad_()
+    voxel, soft = (0.3, 0.1, 0.1), 1e-3
+    axes = [axis for axis in range(3) if shape[axis] > 1]
+    root = (thing + soft).sqrt()
+    total = sum(4 * (root.diff(dim=axis) * 0.1 / voxel[axis]).square().sum() for axis in axes)
+    (expected,) = torch.autograd.grad(total, thing)
+    still = thing.detach()
+    prior = GoodsRoughness(still, voxel, soft)
+    torch.testing.assert_close(prior.held - prior.drawn(still), expected)
+    assert goods_roughness(still, voxel, soft) == pytest.approx(float(total.detach()))
+
+
+def test_roughness_smooths_and_climbs_its_own_objective() -> None:
+    psf = gaussian_psf((1, 7, 7))
+    problem = posed(photographed(0.05 * blobs((1, 32, 32), (0, 3, 3)), psf, 3.0).astype(np.float64), psf, 3.0)
+    soft = 1e-3 * problem.scale
+    totals = []
+    for estimate in RichardsonLucy(iterations=60, acceleration="none", roughness=0.1).iterate(problem):
+        expected = problem.blur.forward(estimate.object) + 3.0
+        misfit = float((expected - problem.image * expected.log()).sum())
+        totals.append(misfit + 0.1 * goods_roughness(estimate.object, problem.voxel, soft))
+    assert np.all(np.diff(totals) < 1e-9 * abs(totals[0]))
+    plain, smooth = last(problem, iterations=60), last(problem, iterations=60, roughness=0.1)
+    rough = [goods_roughness(torch.from_numpy(each), problem.voxel, soft) for each in (plain, smooth)]
+    assert rough[1] < 0.5 * rough[0]
