@@ -118,6 +118,4 @@ class Tuning(QObject):  # type: ignore[misc]
 
     def _on_taken(self, step: int) -> None:
         if self._recipe is not None:
-            method = self._recipe.method
-            chosen = method.settled(step) if method.is_automatic else method.replace(iterations=step)
-            self.model.take_method(chosen)
+            self.model.take_method(self._recipe.method.stopped_at(step))

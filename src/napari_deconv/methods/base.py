@@ -124,6 +124,10 @@ class Method(Settings):
         """Return a copy whose automatic choice is made."""
         return self.replace(iterations=int(value))
 
+    def stopped_at(self, iterations: int) -> Any:
+        """Return a copy that makes so many iterations; what else is automatic stays so."""
+        return self.settled(iterations) if self.is_automatic else self.replace(iterations=iterations)
+
     def provisional(self, iterations: int) -> Any:
         """Return a copy that needs no choice, for a first look after so many iterations."""
         return self.settled(min(iterations, self.trial_steps))

@@ -80,6 +80,10 @@ class Weighed(Method):
         """Return a copy with this weight."""
         return self.replace(weight=value)
 
+    def stopped_at(self, iterations: int) -> Any:
+        """Return a copy that makes so many iterations; the weight stays as it is."""
+        return self.replace(iterations=iterations)
+
     def provisional(self, iterations: int) -> Any:
         """Return a copy that needs no choice, for a first look after so many iterations."""
         middle = self.weights[len(self.weights) // 2]

@@ -160,7 +160,7 @@ def _timed(image: Image, recipe: Recipe, device: Any) -> float:
     psf = fit_to_image(compute_psf(image, recipe), pixels.shape)
     blur = Blur(psf, pixels.shape, device)
     problem = pose_problem(pixels, measure_volume(pixels, recipe.background), blur, image)
-    method: Method = recipe.method.settled(TIMED) if recipe.method.is_automatic else recipe.method
+    method: Method = recipe.method.provisional(TIMED) if recipe.method.is_automatic else recipe.method
     stamps = [clock.perf_counter()]
     with closing(method.iterate(problem)) as estimates:
         for estimate in estimates:
