@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import methods as methods, psf as psf
     from .files import read as read, write as write
+    from .fitting import Fit as Fit, Fitted as Fitted, fit_psf as fit_psf, fitted_psf as fitted_psf
     from .image import Channel as Channel, Image as Image, Optics as Optics, Region as Region
     from .progress import Progress as Progress
     from .recipe import Recipe as Recipe
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .sample import sample as sample
 
 _HOMES = {
+    "Fit": "fitting", "Fitted": "fitting", "fit_psf": "fitting", "fitted_psf": "fitting",
     "Channel": "image", "Image": "image", "Optics": "image", "Region": "image", "Progress": "progress",
     "Recipe": "recipe", "read": "files", "restore": "restore", "restored": "restore", "sample": "sample", "write": "files",
 }  # fmt: skip

@@ -41,6 +41,11 @@ class Progress:
         return made
 
     @property
+    def words(self) -> str:
+        """Where it is, for a line on a terminal."""
+        return f"{self.stage}, iteration {self.step} of {self.steps}, block {self.block}"
+
+    @property
     def seconds_left(self) -> float | None:
         """Expected seconds until the end."""
         return self.seconds * (1 - self.fraction) / self.fraction if self.fraction > 0 else None

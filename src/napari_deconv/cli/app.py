@@ -182,6 +182,33 @@ def check_psf(
 
 
 @app.command()
+@grouped
+def fit(
+    source: Annotated[Path, Argument(metavar="IMAGE", help="The image that the PSF is to fit.")],
+    output: Annotated[Path, Argument(metavar="RECIPE", help="The recipe (YAML) to write, with the fitted PSF in it.")],
+    psf: PsfFlags,
+    image: ImageFlags,
+    parameters: Annotated[
+        str,
+        Option(
+            "--fit", metavar="NAMES", help="depth, sample_index, immersion_index, coverslip_thickness, spherical, ..."
+        ),
+    ] = "spherical",
+    device: Annotated[str, Option("--device", metavar="NAME", help="auto, cpu, cuda or mps.")] = "auto",
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let IMAGE correct what nobody knows of a theoretical PSF, and write the RECIPE to restore it with.
+
+    Photons held back from a restoration judge the PSF. Exit status 2, and no recipe, when the image does not support the fit.
+    --set fit.KEY=VALUE sets blocks, side, planes, rounds, iterations or seed.
+    """
+    from .fitting import fit_file
+
+    fit_file(source, output, psf, image, parameters, device, overwrite, as_json)
+
+
+@app.command()
 def inspect(
     file: Annotated[Path, Argument(metavar="FILE", help="A TIFF or OME-TIFF file.")], as_json: AsJson = False
 ) -> None:

@@ -14,7 +14,7 @@ from ..running.job import OF_CHANNELS, Told
 from ..settings import nearest
 from .flags import OPTICAL, ImageFlags, PsfFlags
 
-__all__ = ["asked_recipe", "numbers", "told"]
+__all__ = ["asked_recipe", "assigned", "numbers", "told"]
 
 
 def asked_recipe(flags: PsfFlags, method: str | None, optics: Mapping[str, Any]) -> Recipe:
@@ -31,7 +31,7 @@ def asked_recipe(flags: PsfFlags, method: str | None, optics: Mapping[str, Any])
         changes["psf"] = asked_psf(flags.psf)
     if method is not None:
         changes["method.kind"] = method
-    changes |= dict(_assigned(each) for each in flags.changes or ())
+    changes |= dict(assigned(each) for each in flags.changes or ())
     of_psf = any(key.startswith("psf.") for key in changes)
     if of_psf and recipe.psf is None and not {"psf", "psf.kind"} & set(changes):
         changes = {"psf.kind": DEFAULT_PSF, **changes}
@@ -80,7 +80,7 @@ def numbers(text: str, flag: str) -> tuple[float, ...]:
         raise ValueError(f"--{flag} is '{text}': write numbers with commas between, such as 0.2,0.065,0.065") from None
 
 
-def _assigned(text: str) -> tuple[str, Any]:
+def assigned(text: str) -> tuple[str, Any]:
     """Return the key and the value, read as YAML, of ``KEY=VALUE``; numbers with commas between are a list."""
     import yaml
 

@@ -1,21 +1,30 @@
-"""The line on a terminal's standard error that shows how far a restoration is."""
+"""The line on a terminal's standard error that shows how far a job is."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from ..progress import Progress
+__all__ = ["Shown", "shown_progress", "tell_notice"]
 
-__all__ = ["shown_progress", "tell_notice"]
+
+class Shown(Protocol):
+    """What can be shown of a job under way: the share that is done, and words on where it is."""
+
+    @property
+    def fraction(self) -> float:
+        """The share that is done, in [0, 1]."""
+
+    @property
+    def words(self) -> str:
+        """Where it is."""
 
 
 @contextmanager
-def shown_progress(what: str) -> Iterator[Callable[[Progress], None]]:
-    """Give a function that shows each progress: iteration, share, time left; on a terminal only."""
+def shown_progress(what: str) -> Iterator[Callable[[Shown], None]]:
+    """Give a function that shows each progress: words, share, time left; on a terminal only."""
     if not sys.stderr.isatty():
         yield lambda progress: None
         return
@@ -32,9 +41,8 @@ def shown_progress(what: str) -> Iterator[Callable[[Progress], None]]:
     with Line(*columns, console=Console(stderr=True), transient=True) as line:
         task = line.add_task(what, total=1.0, step="starting")
 
-        def show(progress: Progress) -> None:
-            step = f"{progress.stage}, iteration {progress.step} of {progress.steps}, block {progress.block}"
-            line.update(task, completed=progress.fraction, step=step)
+        def show(progress: Shown) -> None:
+            line.update(task, completed=progress.fraction, step=progress.words)
 
         yield show
 

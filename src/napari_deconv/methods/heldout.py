@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from .weighed import Solver
 
-__all__ = ["Choice", "Split", "Trial", "choose_iterations", "choose_weight"]
+__all__ = ["Choice", "Split", "Trial", "choose_iterations", "choose_weight", "split_noise"]
 
 DRAWS = 3
 TRAIN_SHARE = 0.7
@@ -86,19 +86,23 @@ def choose_iterations(method: Method, problem: Problem) -> Generator[Trial, None
     return _earliest(np.array(scores), most, noise)
 
 
+def split_noise(image: Tensor, variance: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Return a train and a test part of an image whose noises, of variance / share and variance / (1 - share), are uncorrelated."""
+    import torch
+
+    noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(seed)).to(image) * variance.sqrt()
+    odds = (1 - share) / share
+    return image + odds**0.5 * noise, image - odds**-0.5 * noise
+
+
 class Split:
     """One split of an image's light: ``train``, a problem to restore, and a test part to predict."""
 
     def __init__(self, problem: Problem, variance: Tensor, seed: int) -> None:
-        import torch
-
-        generator = torch.Generator().manual_seed(seed)
-        noise = torch.randn(problem.image.shape, generator=generator).to(problem.image) * variance.sqrt()
-        odds = (1 - TRAIN_SHARE) / TRAIN_SHARE
-        train = (problem.image + odds**0.5 * noise).clamp_(min=0)
-        self._test = problem.image - odds**-0.5 * noise - problem.background
+        train, test = split_noise(problem.image, variance, TRAIN_SHARE, seed)
+        self._test = test - problem.background
         self._weight, self._blur = 1 / variance, problem.blur
-        self.train = replace(problem, image=train, blur=problem.blur.twin())
+        self.train = replace(problem, image=train.clamp_(min=0), blur=problem.blur.twin())
 
     def score(self, thing: Tensor) -> np.ndarray[Any, Any]:
         """Return the weighted squared error of the prediction, averaged over groups of neighbouring pixels."""

@@ -1,0 +1,156 @@
+"""PSFs fitted to simulated images with known optics: ``python -m benchmarks.fitting --json``.
+
+Each case simulates a scene under one microscope, starts from another, fits, and restores with the PSF before and after. The
+error is that of the restored object against the truth, relative to the truth (RMS).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_deconv import Image, fitted_psf, restored
+from napari_deconv.learned.simulate import FAMILIES, Camera, blur_scene, cut_frame
+from napari_deconv.psf import Grid
+from napari_deconv.psf.theoretical import GibsonLanni
+
+RESULTS = Path(__file__).parent / "results"
+VOXEL = (0.25, 0.1, 0.1)
+FRAME, MARGIN = (32, 96, 96), (8, 24, 24)
+OPTICS = {"numerical_aperture": 1.3, "immersion_index": 1.515, "sample_index": 1.38, "emission": 0.52}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A family of scenes, photons of the brightest voxel of the image, what is true, where the fit starts, what it fits."""
+
+    family: str
+    photons: float
+    fit: str
+    truth: dict[str, Any] = field(default_factory=dict)
+    start: dict[str, Any] = field(default_factory=dict)
+    expected: str = "fitted"
+    seed: int = 7
+
+
+def bent(amount: float) -> dict[str, Any]:
+    return {"aberrations": ((11, amount),)}
+
+
+CASES = (
+    Case("filaments", 100, "depth", {"depth": 6.0}),
+    Case("vesicles", 100, "spherical", bent(-0.06)),
+    Case("cells", 200, "depth", {"depth": 6.0}),
+    Case("nuclei", 100, "spherical", bent(0.06)),
+    Case("membranes", 200, "spherical", expected="confirmed"),
+    Case("cells", 3, "depth", {"depth": 6.0}, expected="refused"),
+    Case("filaments", 50, "spherical", bent(0.06)),
+    Case("tissue", 400, "depth", {"depth": 6.0}, {"depth": 1.0}),
+    Case("membranes", 200, "depth", {"depth": 5.0}),
+    Case("filaments", 400, "depth,spherical", {"depth": 6.0, **bent(0.05)}),
+    Case("nuclei", 500, "depth", {"depth": 2.0}, {"depth": 8.0}),
+    Case("vesicles", 200, "depth,sample_index", {"depth": 6.0}, {"depth": 3.0}, expected="refused"),
+)
+
+
+def simulate(case: Case) -> tuple[Image, Image]:
+    """Return the image and the truth."""
+    rng = np.random.Generator(np.random.PCG64(case.seed))
+    shape = tuple(size + 2 * more for size, more in zip(FRAME, MARGIN, strict=True))
+    scene = FAMILIES[case.family](shape, VOXEL, rng)
+    expected = cut_frame(blur_scene(scene, GibsonLanni(**{**OPTICS, **case.truth}).compute(Grid(shape, VOXEL))), FRAME)
+    scale = np.float32(case.photons / expected.max())
+    counts = Camera().expose(expected * scale, rng)
+    return Image(counts, "ZYX", VOXEL), Image(cut_frame(scene, FRAME) * scale, "ZYX", VOXEL)
+
+
+def error(image: Image, truth: Image, psf: GibsonLanni) -> float:
+    """Return the error of what a PSF restores, relative to the truth."""
+    found = restored(image, {"psf": psf, "method": "richardson-lucy"}).numpy()
+    return float(np.linalg.norm(found - truth.data) / np.linalg.norm(truth.data))
+
+
+def measure(case: Case) -> dict[str, Any]:
+    image, truth = simulate(case)
+    started = time.perf_counter()
+    fitted = fitted_psf(image, {"psf": GibsonLanni(**OPTICS, **case.start)}, {"parameters": case.fit})
+    seconds = time.perf_counter() - started
+    report = fitted.report()
+    true = GibsonLanni(**{**OPTICS, **case.truth})
+    said = {
+        "depth": true.depth or 0.0,
+        "spherical": dict(true.aberrations).get(11, 0.0),
+        "sample_index": true.sample_index,
+    }
+    row = {
+        "family": case.family,
+        "photons": case.photons,
+        "expected": case.expected,
+        "verdict": fitted.verdict,
+        "sentence": fitted.sentence,
+        "parameters": {name: {"true": said[name], **each} for name, each in report["parameters"].items()},
+        "gain": report["held_out_gain"],
+        "gain_error": report["held_out_gain_error"],
+        "seconds": round(seconds, 1),
+    }
+    if fitted.accepted:
+        models = {"before": fitted.start, "after": fitted.psf, "true": true}
+        row["error"] = {name: round(error(image, truth, model), 4) for name, model in models.items()}
+    return row
+
+
+def as_table(report: dict[str, Any]) -> str:
+    lines = [
+        "# PSFs fitted to the image",
+        "",
+        f"Simulated widefield, NA 1.3 oil in a sample of index 1.38, {FRAME} voxels of {VOXEL} µm, camera offset 100, read noise 1.6; "
+        "photons of the brightest voxel. The error is the restored object's (Richardson-Lucy, automatic iterations), relative to the "
+        f"truth (RMS), with the PSF as it starts, as fitted, and the true one. {report['threads']} thread(s), torch {report['torch']}; "
+        "`python -m benchmarks.fitting`.",
+        "",
+        "| scene | photons | parameter: start → fitted ± error (true) | verdict | gain (nats) | error before | after | true PSF | s |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in report["cases"]:
+        found = "; ".join(
+            f"{name}: {each['start']:.3g} → {each['value']:.4g} ± {each['uncertainty']:.2g} ({each['true']:.3g})"
+            for name, each in row["parameters"].items()
+        )
+        errors = row.get("error", {})
+        three = " | ".join(f"{errors[name]:.3f}" if name in errors else "" for name in ("before", "after", "true"))
+        gain = f"{row['gain']:.0f} ± {row['gain_error']:.0f}"
+        lines.append(
+            f"| {row['family']} | {row['photons']:g} | {found} | {row['verdict']} | {gain} | {three} | {row['seconds']:.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--cases", type=int, default=len(CASES), help="only the first so many")
+    parser.add_argument("--no-save", action="store_true", help=f"do not write into {RESULTS.name}/")
+    asked = parser.parse_args()
+    torch.set_num_threads(asked.threads)
+    report: dict[str, Any] = {"threads": asked.threads, "torch": torch.__version__, "cases": []}
+    for case in CASES[: asked.cases]:
+        report["cases"].append(measure(case))
+        if not asked.no_save:
+            RESULTS.mkdir(exist_ok=True)
+            (RESULTS / "fitting.json").write_text(
+                json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+            )
+            (RESULTS / "fitting.md").write_text(as_table(report), encoding="utf-8")
+    print(json.dumps(report, ensure_ascii=False) if asked.json else as_table(report))
+
+
+if __name__ == "__main__":
+    main()

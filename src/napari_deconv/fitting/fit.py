@@ -1,0 +1,241 @@
+"""`fit_psf`: correct a theoretical PSF by the image itself, as a generator that shows what it has reached.
+
+Bright blocks of the image are restored from half of their photons; the other half judges the PSF (`held_out`). The optics are
+moved together with background and grain by Gauss-Newton (`descent`), and what is found is accepted, or refused (`verdict`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..background import VolumeFigures, measure_volume
+from ..image import Image
+from ..posing import resolve_psf
+from ..psf.theoretical import Theoretical
+from ..recipe import Recipe
+from ..running.device import choose_device
+from .asked import Fit
+from .blocks import Block, choose_boxes, take_block
+from .coefficients import Coefficient, coefficient, matters, value_of, with_values
+from .descent import ENOUGH, Axis, Descent, Place
+from .held_out import HeldOut, Prediction
+from .verdict import Estimated, Fitted, judge
+
+__all__ = ["FitProgress", "fit_psf", "fitted_psf"]
+
+Array = np.ndarray[Any, Any]
+
+GRAIN = Axis(0.0, 0.25, 0.01, 0.0008)
+"""Variance of the object's smoothness, µm²."""
+FIRST_GRAIN = 0.05**2
+SMALL = 0.1
+"""Share of what matters by which a parameter is moved to measure slopes."""
+WIDER = 1.25
+"""The PSF reaches this much farther than half a block, sideways."""
+SETTLING = 3
+"""Most rounds to settle background and grain with the PSF as it starts."""
+ROUGH = 3.0
+"""Gain (nats) below which a descent that others go on from is over."""
+LOOKS = 16
+"""Looks at a block that a prediction is expected to take, for the progress."""
+
+
+@dataclass(frozen=True, eq=False)
+class FitProgress:
+    """One step of a fit: the share that is done, how many rounds, the values so far, and last what was found.
+
+    gain : nats by which held-out photons are predicted better than at the start, so far.
+    """
+
+    fraction: float
+    rounds: int
+    values: Mapping[str, float]
+    psf: Theoretical
+    gain: float = 0.0
+    fitted: Fitted | None = None
+
+    @property
+    def words(self) -> str:
+        """Where it is, for a line on a terminal."""
+        return ", ".join(f"{name} {value:.4g}" for name, value in self.values.items())
+
+
+def fit_psf(
+    image: Image,
+    recipe: Recipe | Mapping[str, Any] | None = None,
+    fit: Fit | Mapping[str, Any] | None = None,
+    *,
+    channel: int = 0,
+    time: int = 0,
+    device: str = "auto",
+) -> Generator[FitProgress]:
+    """Fit a theoretical PSF to an image; closing the generator cancels.
+
+    Parameters
+    ----------
+    image : a stack, any axes out of ``TCZYX``; never written to.
+    recipe : its ``psf`` (``gibson-lanni`` or ``vectorial``) is the start, its ``background`` fixed where it is a number.
+    fit : what to fit and how; by default ``Fit()``.
+    channel, time : which volume to look at.
+
+    Yields
+    ------
+    FitProgress
+        the last one's ``fitted`` is the outcome: read ``verdict`` and ``sentence`` before using ``psf`` or ``recipe``.
+
+    Raises
+    ------
+    ValueError
+        in one sentence with the remedy, when the image is flat, saturated or empty, or the PSF has nothing to fit.
+    """
+    asked = fit if isinstance(fit, Fit) else Fit.parse(dict(fit or {}))
+    wanted = recipe if isinstance(recipe, Recipe) else Recipe.parse(dict(recipe or {}))
+    yield from _Fitting(image, wanted, asked, channel, time, choose_device(device)).run()
+
+
+def fitted_psf(image: Image, recipe: Any = None, fit: Any = None, **where: Any) -> Fitted:
+    """Return the outcome of `fit_psf`. Parameters and errors as there."""
+    for progress in fit_psf(image, recipe, fit, **where):
+        last = progress
+    assert last.fitted is not None
+    return last.fitted
+
+
+class _Fitting:
+    """A fit under way: the start, what is moved, and how far it is. Values are the parameters, then grain, then background."""
+
+    def __init__(self, image: Image, recipe: Recipe, asked: Fit, channel: int, time: int, device: Any) -> None:
+        self.image, self.recipe, self.asked, self.channel, self.device = image, recipe, asked, channel, device
+        self.start = _startable(resolve_psf(image, recipe, channel), image)
+        self.parts = [coefficient(name) for name in asked.parameters]
+        self.units = [matters(self.start, part) for part in self.parts]
+        volume = image.block(time, channel)
+        figures = measure_volume(volume, recipe.background)
+        boxes = choose_boxes(volume, asked, figures.background)
+        self.blocks = [take_block(volume, box, figures, asked.seed + n, device) for n, box in enumerate(boxes)]
+        self.light = sum(
+            float(np.mean(volume[box], dtype=np.float64) - figures.background) * volume[box].size for box in boxes
+        )
+        z, y, x = (pitch or 1.0 for pitch in image.spacing)
+        self.held_out = HeldOut(figures.scale, figures.lift, (z, y, x), asked.iterations)
+        self.axes = [*map(self._axis, self.parts, self.units), GRAIN, self._background(figures)]
+        self.starts = [value_of(self.start, part) for part in self.parts]
+        self.place = Place(np.array([*self.starts, FIRST_GRAIN, figures.background]), [])
+        self.first: float | None = None
+        self.looks = self.rounds = 0
+
+    def run(self) -> Generator[FitProgress]:
+        """Find the way with the brightest block, go on with all of them, compare with the start at its best, and judge."""
+        count = len(self.parts)
+        beside = [count, count + 1] if self.recipe.background == "auto" else [count]
+        every = [*range(count), *beside]
+        rough = yield from self._shown(self.blocks[:1], self.place.values, every, self.asked.rounds, ROUGH)
+        alone = np.array([*self.starts, *rough.values[count:]])
+        before = yield from self._shown(self.blocks, alone, beside, SETTLING, ROUGH)
+        self.first = before.score
+        after = yield from self._shown(self.blocks, rough.values, every, self.asked.rounds)
+        yield self._progress(1.0, self._judged(before, after))
+
+    def _shown(
+        self, blocks: Sequence[Block], values: Array, free: Sequence[int], rounds: int, gain: float = ENOUGH
+    ) -> Generator[FitProgress, None, Place]:
+        """Yield the progress of a descent over some blocks and return its last place."""
+        moving = Descent(self.axes, blocks, partial(self._predict, blocks)).run(values, free, rounds, gain)
+        while True:
+            try:
+                place = next(moving)
+            except StopIteration as finished:
+                last: Place = finished.value
+                return last
+            if place is not None:
+                self.place = place
+                self.rounds += 1
+            self.looks += 1
+            trials = 10 + 10 * len(self.blocks)
+            yield self._progress(min(0.99, self.looks / (LOOKS * trials)))
+
+    def _progress(self, fraction: float, fitted: Fitted | None = None) -> FitProgress:
+        values = {part.name: float(value) for part, value in zip(self.parts, self.place.values, strict=False)}
+        gain = 0.0 if self.first is None else self.first - self.place.score
+        psf = fitted.psf if fitted else self._model(self.place.values)
+        return FitProgress(fraction, self.rounds, values, psf, gain, fitted)
+
+    def _predict(
+        self, blocks: Sequence[Block], values: Array, steps: Sequence[int] | None
+    ) -> Generator[None, None, list[Prediction]]:
+        z, y, x = self.blocks[0].shape
+        shape = 2 * (z // 2) + 1, 2 * int(WIDER * y / 2) + 1, 2 * int(WIDER * x / 2) + 1
+        psf = self._model(values).sample(shape, self.held_out.voxel, self.device).clamp(min=0).cpu().numpy()
+        whole = psf / psf.sum(dtype=np.float64)
+        return (yield from self.held_out.predict(blocks, whole, float(values[-1]), float(values[-2]), steps))
+
+    def _model(self, values: Array) -> Theoretical:
+        return with_values(self.start, self.parts, values[: len(self.parts)])
+
+    def _axis(self, part: Coefficient, unit: float) -> Axis:
+        is_immersion = part.name == "immersion_index"
+        low = 1.001 * (self.start.numerical_aperture or 1.0) if is_immersion else part.low
+        return Axis(max(low, part.low), part.high, unit, SMALL * unit)
+
+    def _background(self, figures: VolumeFigures) -> Axis:
+        noise = float(np.mean([float(each.weight.mean()) ** -0.5 for each in self.blocks]))
+        unit = 0.03 * figures.level + 0.1 * noise
+        return Axis(-figures.lift, np.inf, unit, unit)
+
+    def _judged(self, before: Place, after: Place) -> Fitted:
+        assert after.covariance is not None
+        errors = np.sqrt(np.diag(after.covariance))
+        estimated = tuple(
+            Estimated(part.name, part.unit, start, float(value), float(error), unit, _is_stuck(part, axis, value))
+            for part, start, value, error, unit, axis in zip(
+                self.parts, self.starts, after.values, errors, self.units, self.axes, strict=False
+            )
+        )
+        gain, gain_error = self._gain(before, after)
+        verdict, sentence = judge(estimated, after.covariance / np.outer(errors, errors), gain, gain_error)
+        psf = self._model(after.values) if verdict == "fitted" else self.start
+        return Fitted(
+            verdict, sentence, psf, self.start, self.recipe.replace(psf=psf), estimated, gain, gain_error,
+            float(after.values[-1]), float(np.sqrt(after.values[-2])), self.light, len(self.blocks), self.image, self.channel,
+        )  # fmt: skip
+
+    def _gain(self, before: Place, after: Place) -> tuple[float, float]:
+        """Return by how many nats the held-out photons are predicted better, and the standard error by their noise."""
+        square = 0.0
+        for block, one, other in zip(self.blocks, before.predictions, after.predictions, strict=True):
+            square += float(((other.expected - one.expected).square() * block.weight).double().sum())
+        return before.score - after.score, square**0.5
+
+
+def _startable(model: Any, image: Image) -> Theoretical:
+    """Return the model if it has something to fit and the image says where its voxels are.
+
+    Raises
+    ------
+    ValueError
+        in one sentence with the remedy.
+    """
+    if not isinstance(model, Theoretical):
+        kind = getattr(model, "kind", type(model).__name__)
+        raise ValueError(f"a {kind} psf has no optics to fit: start from gibson-lanni or vectorial")
+    model.microscope()
+    unknown = [
+        axis
+        for axis, size, pitch in zip("ZYX", image.spatial_shape, image.spacing, strict=True)
+        if size > 1 and pitch is None
+    ]
+    if unknown:
+        raise ValueError(
+            f"the image does not say its voxel size along {', '.join(unknown)}: give it (--voxel Z,Y,X in µm)"
+        )
+    return model
+
+
+def _is_stuck(part: Coefficient, axis: Axis, value: float) -> bool:
+    """Whether a value ended at a bound that is not a natural one."""
+    return bool(value >= axis.high or (value <= axis.low and part.name != "depth"))
