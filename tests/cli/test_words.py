@@ -215,7 +215,10 @@ def test_a_disk_that_fills_up_leaves_nothing(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(tifffile.TiffWriter, "write", full)
-    _refused(run("restore", stack, tmp_path / "out.tif", *GAUSSIAN, "--set", "method.iterations=2"), "no space left on device: free some space")
+    _refused(
+        run("restore", stack, tmp_path / "out.tif", *GAUSSIAN, "--set", "method.iterations=2"),
+        "no space left on device: free some space",
+    )
     assert [each.name for each in tmp_path.iterdir()] == [stack.name]
 
 

@@ -44,6 +44,19 @@ def test_the_layer_fills_what_is_not_typed() -> None:
     assert choices(layer(**OIL)).hints()["emission"] == "0.52"
 
 
+def test_empty_fields_show_what_is_assumed() -> None:
+    hints = choices(layer(**OIL)).hints()
+    assert (hints["pinhole"], hints["depth"], hints["sample_index"]) == ("1", "0", "1.515")
+    assert choices(layer(**OIL), immersion_index=1.33).hints()["sample_index"] == "1.33"
+    assert choices(layer(**OIL, sample_index=1.4)).hints()["sample_index"] == "1.4"
+
+
+def test_sentences_speak_of_fields_by_their_titles() -> None:
+    said = choices(layer(**OIL), numerical_aperture=1.6).look().problems["numerical_aperture"]
+    assert "psf." not in said
+    assert "set immersion index" in said
+
+
 def test_without_a_layer_the_example_is_looked_at() -> None:
     assert choices().look().model.numerical_aperture == 1.4
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_deconv.image import Channel, Image, Optics
 from napari_deconv.psf.base import Grid, fitted
-from napari_deconv.psf.portrait import portray, portray_pixels
+from napari_deconv.psf.portrait import portray, portray_image, portray_pixels
 from napari_deconv.psf.theoretical import GibsonLanni
 
 VOXEL = (0.2, 0.08, 0.08)
@@ -58,6 +59,13 @@ def test_impossible_optics_raise_before_anything_is_computed() -> None:
         portray(MODEL.replace(numerical_aperture=1.5), GRID)
     with pytest.raises(ValueError, match="does not say its voxel size along Z"):
         portray(MODEL, Grid((8, 32, 32), (None, 0.1, 0.1)))
+
+
+def test_a_measured_psf_stands_beside_the_limits_of_its_optics() -> None:
+    optics = Optics(numerical_aperture=1.2, immersion_index=1.33, modality="widefield")
+    psf = Image(MODEL.compute(GRID), "ZYX", VOXEL, (Channel(emission=0.52),), optics)
+    assert portray_image(psf).rows()[0][2] == pytest.approx(0.514 * 0.52 / 1.2)
+    assert portray_image(psf.replace(optics=Optics())).limits is None
 
 
 def test_any_psf_has_a_portrait() -> None:

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from ..psf.bead_report import notices, told_widths
 from ..psf.beads import Beads, Distilled, distil
-from ..psf.portrait import portray_pixels
+from ..psf.portrait import portray_image
 from ..settings import describe
 from .dock import problem_style
 from .foot import made_button
@@ -79,8 +79,8 @@ class BeadsTab(QWidget):  # type: ignore[misc]
         lines = []
         for part in result.report.get("channels", [result.report]):
             report = {**result.report, **part}
-            lines += [*told_widths(report), *notices(report)]
-        self.picture.show_portrait(portray_pixels(result.psf.block(), result.psf.spacing))
+            lines += [*notices(report), *told_widths(report)[1:]]
+        self.picture.show_portrait(portray_image(result.psf))
         self.picture.show()
         self._end()
         self.say("<br>".join(html.escape(each[:1].upper() + each[1:]) + "." for each in lines))

@@ -102,12 +102,13 @@ class PsfChoices:
         return EXAMPLE if self.source is None else image_of(self.source, guess_axes(self.source))
 
     def hints(self) -> dict[str, str]:
-        """Return what the image says of each field, as it is typed."""
+        """Return what an empty field takes, as it is typed: what the image says, or what is assumed."""
         image = self.image()
         said = {name: told(image, name) for name in psfs.family[self.kind].model_fields}
-        return {name: as_text(value) for name, value in said.items() if value is not None} | {
-            axis: as_text(size) for axis, size in image.voxel.items()
-        }
+        index = self._typed.get("immersion_index", said.get("immersion_index"))
+        assumed = {"pinhole": 1.0, "depth": 0.0, "sample_index": index}
+        known = assumed | {name: value for name, value in said.items() if value is not None} | dict(image.voxel)
+        return {name: as_text(value) for name, value in known.items()}
 
     def relevant(self) -> set[str]:
         """Return the fields that matter to the chosen modality."""
@@ -165,6 +166,8 @@ class PsfChoices:
             sentence = str(error)
             words = sentence.lower().replace(" index", "_index").replace("na ", "numerical_aperture ")
             named = set(re.findall(r"[a-z_]+", words)) & set(type(model).model_fields)
+            titles = {each.name: each.title.lower() for each in describe(type(model))}
+            sentence = re.sub(r"psf\.([a-z_]+)", lambda found: titles.get(found[1], found[0]), sentence)
             return dict.fromkeys(sorted(named) or ["source"], sentence[:1].upper() + sentence[1:] + ".")
         return {}
 

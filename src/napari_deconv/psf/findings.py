@@ -13,7 +13,7 @@ from ..image import Image
 from .base import Grid, fitted
 from .floor import Floor, measure_floor, quieted
 from .limits import Limits
-from .optical import Optical
+from .optical import Optical, known_optics
 from .width import find_core, find_peak, measure_widths
 
 __all__ = ["Finding", "Mend", "Specimen", "difference", "listed"]
@@ -50,7 +50,9 @@ class Specimen:
         if not finite.size or np.ptp(finite) == 0:
             what = "holds no number" if not finite.size else f"is {finite[0]:g} everywhere"
             raise ValueError(f"the PSF {what}: it shows no point of light, choose another file or layer")
-        seen = (None if image is None else _model(image, min(channel, len(image.channels) - 1))) or _model(psf, own)
+        seen = (None if image is None else known_optics(image, min(channel, len(image.channels) - 1))) or known_optics(
+            psf, own
+        )
         return cls(pixels, psf.spacing, psf.dtype.kind in "biu", None if image is None else Grid.of(image), seen)
 
     def changed(self, pixels: np.ndarray[Any, Any], voxel: Pitch | None = None) -> Specimen:
@@ -160,15 +162,3 @@ def difference(faulty: Specimen, mended: Specimen) -> float | None:
 def listed(axes: dict[str, float], form: str = "g", unit: str = "") -> str:
     """Return ``z 0.2, y 0.1 µm``."""
     return ", ".join(f"{axis} {value:{form}}" for axis, value in axes.items()) + (f" {unit}" if unit else "")
-
-
-def _model(image: Image, channel: int) -> Optical | None:
-    """Return the theoretical PSF of an image's optics, None where they are not known or impossible."""
-    from . import family
-
-    model: Optical = family.parse("gibson-lanni").resolved(image, channel)
-    try:
-        model.microscope()
-    except ValueError:
-        return None
-    return model

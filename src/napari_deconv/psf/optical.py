@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from ..image import Modality
+from ..image import Image, Modality
 from ..settings import field
 from .base import Grid
 from .instrument import PINHOLED, WAVELENGTHS, Instrument
@@ -18,7 +18,7 @@ from .microscope import Microscope
 from .pupil import Pupil
 from .zernike import noll
 
-__all__ = ["Optical"]
+__all__ = ["Optical", "known_optics"]
 
 STANDARD_COVERSLIP = 170.0
 """µm; what objectives are designed for (ISO 8255-1)."""
@@ -237,3 +237,15 @@ class Optical(Instrument):
             if (slabs := self.slabs(grid)) > 1:
                 yield f"the aberration grows with depth: the stack was taken in {slabs} slabs, each with the PSF of its depth"
             yield from Limits.of(self.microscope()).warnings(grid)
+
+
+def known_optics(image: Image, channel: int = 0) -> Optical | None:
+    """Return the theoretical PSF of an image's own optics, None where they are not known or impossible."""
+    from . import family
+
+    try:
+        model: Optical = family.parse("gibson-lanni").resolved(image, channel)
+        model.microscope()
+    except ValueError:
+        return None
+    return model

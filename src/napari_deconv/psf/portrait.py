@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from ..image import Image
 from .base import Grid
 from .limits import TOLERANCE, Limits
+from .optical import known_optics
 from .theoretical import Theoretical
 from .width import measure_widths
 
-__all__ = ["Portrait", "portray", "portray_pixels"]
+__all__ = ["Portrait", "portray", "portray_image", "portray_pixels"]
 
 LATERAL, AXIAL = 4.5, 3.5
 """How many theoretical widths a portrait reaches to each side."""
@@ -88,6 +90,12 @@ def portray(model: Theoretical, grid: Grid) -> Portrait:
     pixels = model.sample((z if grid.shape[0] > 1 else 1, y, x), pitch).numpy()
     notices = tuple(model.notices(grid))
     return portray_pixels(pixels, pitch, limits, notices, began)
+
+
+def portray_image(psf: Image, channel: int = 0) -> Portrait:
+    """Return the portrait of a PSF that was measured, beside the limits of its own optics where they are known."""
+    model = known_optics(psf, channel)
+    return portray_pixels(psf.block(0, channel), psf.spacing, Limits.of(model.microscope()) if model else None)
 
 
 def portray_pixels(
