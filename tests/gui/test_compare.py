@@ -74,16 +74,23 @@ def test_keys_side_view_and_difference(qtbot: Any, compared: Any) -> None:
 def test_a_line_profile(qtbot: Any, compared: Any, recwarn: Any) -> None:
     viewer, panel = compared
     press(qtbot, panel, "profile")
-    assert names(viewer) == ["one", "two", "profile line"]
+    assert names(viewer) == ["one", "two", "profile line", "profile ends"]
     assert "µm" in panel.legend.text() or "no single peak" in panel.legend.text()
     first, second = panel.plot.profiles
     np.testing.assert_allclose(second.value, 2 * first.value, rtol=1e-5)
     viewer.dims.set_current_step(0, 1)
     moved = panel.plot.profiles[0]
     assert not np.array_equal(moved.value, first.value)
-    assert viewer.layers["profile line"].data[0][0, 0] == pytest.approx(0.3)
+    assert viewer.layers["profile ends"].data[0, 0] == 1
+    assert viewer.layers["profile line"].data[0, 0, 0] == 1
     press(qtbot, panel, "sideways")
-    line = viewer.layers["profile line"].data[0]
-    assert np.ptp(line[:, 2]) > 0
+    ends = viewer.layers["profile ends"].data
+    assert ends[0, 1] == ends[1, 1] == viewer.dims.current_step[1]
+    assert np.ptp(ends[:, 2]) == 24
+    press(qtbot, panel, "profile")
+    qtbot.wait(200)
+    press(qtbot, panel, "wipe")
+    qtbot.wait(200)
+    assert "curtain" in viewer.layers
     viewer.window.remove_dock_widget(panel)
     assert names(viewer) == ["one", "two"]

@@ -115,6 +115,7 @@ class Wipe(_Comparison):
         self.moved: Callable[[float], None] = lambda share: None
         self.move_to(0.5)
         viewer.mouse_drag_callbacks.append(self._dragged)
+        viewer.dims.events.current_step.connect(self._draw_edge)
 
     def move_to(self, share: float) -> None:
         """Put the edge at a share of the field's width."""
@@ -122,8 +123,7 @@ class Wipe(_Comparison):
         upto = self._upto()
         whole = self.left.data
         self.curtain.data = whole[..., :upto, :] if self.left.rgb else whole[..., :upto]
-        self.line.data = []
-        self.line.add_lines(self._edge(upto), edge_color="white", edge_width=2 / self.viewer.scene.camera.zoom)
+        self._draw_edge()
 
     def _width(self) -> int:
         return int(self.left.data.shape[-1 - self.left.rgb])
@@ -134,6 +134,7 @@ class Wipe(_Comparison):
     def leave(self) -> None:
         """Take the curtain down."""
         self.viewer.mouse_drag_callbacks.remove(self._dragged)
+        self.viewer.dims.events.current_step.disconnect(self._draw_edge)
         for layer in (self.curtain, self.line):
             if layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
@@ -165,24 +166,41 @@ class Wipe(_Comparison):
         return curtain
 
     def _made_line(self) -> Any:
+        """Return the layer of the curtain's edge: vectors, for a Shapes layer that goes takes napari's OpenGL with it."""
         active = self.viewer.layers.selection.active
-        line = self.viewer.add_shapes(ndim=2, name="curtain edge", metadata={HELPER: True}, units=self.left.units[-2:])
+        names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+        line = self.viewer.add_vectors(
+            ndim=self.left.ndim,
+            name="curtain edge",
+            metadata={HELPER: True},
+            edge_color="white",
+            vector_style="line",
+            **{name: getattr(self.left, name) for name in names},
+        )
         self.viewer.layers.selection.active = active
         return line
 
+    def _draw_edge(self, event: Any = None) -> None:
+        low, high = self._edge(self._upto())
+        self.line.edge_width = 2 / (self.viewer.scene.camera.zoom * float(self.left.scale[-1]))
+        self.line.data = np.asarray([[low, high - low]])
+
+    def _upright(self) -> int:
+        """Return the left layer's axis that runs from the top of the canvas to its bottom."""
+        return int(self.viewer.dims.displayed[0] - (self.viewer.dims.ndim - self.left.ndim))
+
     def _edge(self, upto: int) -> np.ndarray[Any, Any]:
-        """Return the edge's two ends on the canvas, in world units."""
-        upright = self.viewer.dims.displayed[0] - (self.viewer.dims.ndim - self.left.ndim)
-        corner = np.zeros(self.left.ndim)
-        corner[-1] = upto - 0.5
-        low, high = corner.copy(), corner.copy()
-        low[upright], high[upright] = -0.5, self.left.data.shape[upright] - 0.5
-        ends = np.asarray([self.left.data_to_world(low), self.left.data_to_world(high)])
-        return ends[:, [upright, -1]]
+        """Return the edge's two ends in the left layer's pixels, in the shown plane."""
+        point = np.asarray(self.viewer.dims.point)[-self.left.ndim :]
+        ends = np.tile(np.round(self.left.world_to_data(point)), (2, 1))
+        upright = self._upright()
+        ends[:, -1] = upto - 0.5
+        ends[:, upright] = -0.5, self.left.data.shape[upright] - 0.5
+        return ends
 
     def _dragged(self, viewer: Any, event: Any) -> Iterator[None]:
         """Follow the mouse while it drags the edge, the camera held still."""
-        edge = self._edge(self._upto())[:, 1].mean()
+        edge = self.left.data_to_world(self._edge(self._upto())[0])[-1]
         if abs(event.position[-1] - edge) * viewer.scene.camera.zoom > GRAB:
             return
         viewer.scene.camera.mouse_pan = False

@@ -17,75 +17,77 @@ __all__ = ["ProfileLine", "ProfilePlot"]
 
 COLOURS = (QColor("#e8a33d"), QColor("#4c9be8"))
 MARGIN = 6
+PLACED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
 class ProfileLine:
-    """A line to drag on the canvas; ``changed`` is called with the profiles of both layers whenever it moves.
+    """A line on the canvas whose ends are dragged; ``changed`` is called with both layers' profiles whenever it moves.
 
-    It lies in the plane that the canvas shows, and comes along when the sliders move.
+    It lies in the plane that the canvas shows, and comes along when the sliders move. Its ends are points and it is a vector:
+    a Shapes layer that goes takes the OpenGL of napari 0.9 down with it.
     """
 
     def __init__(self, viewer: Any, left: Any, right: Any, changed: Callable[[Sequence[Profile]], None]) -> None:
         self.viewer, self.layers, self._changed = viewer, (left, right), changed
-        self.line = viewer.add_shapes(
-            [self._first()],
-            shape_type="line",
-            ndim=viewer.dims.ndim,
-            name="profile line",
-            edge_color="#ffffff",
-            edge_width=2 / viewer.scene.camera.zoom,
-            metadata={HELPER: True},
-            **({"units": left.units, "axis_labels": left.axis_labels} if left.ndim == viewer.dims.ndim else {}),
+        pixel = viewer.scene.camera.zoom * float(left.scale[-1])
+        told = {name: getattr(left, name) for name in PLACED} | {"ndim": left.ndim, "metadata": {HELPER: True}}
+        self.line = viewer.add_vectors(
+            name="profile line", edge_color="white", edge_width=2 / pixel, vector_style="line", **told
         )
-        self.line.mode = "direct"
-        self.line.events.data.connect(self.measure)
+        self.ends = viewer.add_points(
+            self._first(), name="profile ends", size=12 / pixel, face_color="#e8a33d", border_color="white", **told
+        )
+        self.ends.mode = "select"
+        self.ends.events.data.connect(self.measure)
         viewer.dims.events.current_step.connect(self._come_along)
         viewer.dims.events.order.connect(self._start_again)
         self.measure()
 
     def measure(self, event: Any = None) -> None:
-        """Tell the profiles under the line as it lies now."""
-        if len(self.line.data):
-            start, stop = np.asarray(self.line.data[0][:2], dtype=float)
-            self._changed([profile_of(layer, start, stop) for layer in self.layers])
+        """Draw the line between its ends as they lie now, and tell the profiles under it."""
+        if len(self.ends.data) < 2:
+            return
+        start, stop = np.asarray(self.ends.data[:2], dtype=float)
+        self.line.data = np.asarray([[start, stop - start]])
+        first, last = (np.asarray(self.ends.data_to_world(end)) for end in (start, stop))
+        if not np.allclose(first, last):
+            self._changed([profile_of(layer, first, last) for layer in self.layers])
 
     def leave(self) -> None:
         """Take the line away."""
-        self.line.events.data.disconnect(self.measure)
+        self.ends.events.data.disconnect(self.measure)
         self.viewer.dims.events.current_step.disconnect(self._come_along)
         self.viewer.dims.events.order.disconnect(self._start_again)
-        if self.line in self.viewer.layers:
-            self.viewer.layers.remove(self.line)
+        for layer in (self.ends, self.line):
+            if layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
+
+    def _plane(self) -> np.ndarray[Any, Any]:
+        """Return the pixel of the left layer that the sliders stand at."""
+        left = self.layers[0]
+        point: np.ndarray[Any, Any] = np.round(left.world_to_data(np.asarray(self.viewer.dims.point)[-left.ndim :]))
+        return point
 
     def _first(self) -> np.ndarray[Any, Any]:
-        """Return a line across the middle half of the left layer, in the shown plane."""
+        """Return two ends across the middle half of the left layer, in the shown plane."""
         left = self.layers[0]
-        low, high = left.extent.world
-        first = self.viewer.dims.ndim - left.ndim
-        vertical, across = (axis for axis in self.viewer.dims.displayed[-2:])
-        ends = np.tile(np.asarray(self.viewer.dims.point, dtype=float), (2, 1))
-        ends[:, vertical] = (low[vertical - first] + high[vertical - first]) / 2
-        begin, end = low[across - first], high[across - first]
-        ends[:, across] = begin + (end - begin) / 4, end - (end - begin) / 4
+        upright, across = (axis - (self.viewer.dims.ndim - left.ndim) for axis in self.viewer.dims.displayed[-2:])
+        ends = np.tile(self._plane(), (2, 1))
+        ends[:, upright] = left.data.shape[upright] // 2
+        ends[:, across] = np.array([0.25, 0.75]) * left.data.shape[across]
         return ends
 
     def _come_along(self, event: Any = None) -> None:
-        if not len(self.line.data):
-            return
-        ends = np.array(self.line.data[0], dtype=float)
+        ends, plane = np.array(self.ends.data, dtype=float), self._plane()
         for axis in self.viewer.dims.not_displayed:
-            ends[:, axis] = self.viewer.dims.point[axis]
-        if not np.allclose(ends, self.line.data[0]):
-            self._draw(ends)
+            number = axis - (self.viewer.dims.ndim - len(plane))
+            if number >= 0:
+                ends[:, number] = plane[number]
+        if not np.array_equal(ends, self.ends.data):
+            self.ends.data = ends
 
     def _start_again(self, event: Any = None) -> None:
-        self._draw(self._first())
-
-    def _draw(self, ends: np.ndarray[Any, Any]) -> None:
-        with self.line.events.data.blocker(self.measure):
-            self.line.data = []
-            self.line.add_lines([ends], edge_color="#ffffff", edge_width=2 / self.viewer.scene.camera.zoom)
-        self.measure()
+        self.ends.data = self._first()
 
 
 class ProfilePlot(QWidget):  # type: ignore[misc]
