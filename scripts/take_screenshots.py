@@ -50,6 +50,13 @@ def draw_before_after(restored: Any) -> None:
     write_side_by_side(IMAGES / "before-after.png", shown, share=("restored", "truth"))
 
 
+def take_psf(viewer: Any) -> None:
+    """Show the sample alone with the PSF panel, its microscope named, and take the picture."""
+    _, panel = viewer.window.add_plugin_dock_widget("napari-deconv", "PSF")
+    wait(lambda: panel.microscope.picture.portrait is not None)
+    take(viewer, "5-psf")
+
+
 def main() -> int:
     """Go through the tutorial and take its pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
@@ -74,6 +81,8 @@ def main() -> int:
     wait(beside.isEnabled)
     beside.click()
     take(viewer, "4-side-by-side")
+    beside.click()
+    take_psf(viewer)
     draw_before_after(next(layer.data for layer in viewer.layers if "[" in layer.name))
     viewer.close()
     return 0
