@@ -160,7 +160,9 @@ class Pupil:
         """Return the radius in µm within which nearly all geometrical rays cross the plane at a defocus z."""
         bent, curved = self._slopes
         lopsided = sum(abs(number(amount)) * steepest(index) for index, amount in self._lopsided)
-        return float(np.quantile(np.abs(bent + z * curved), FOCUS_SHARE[1])) + lopsided / self.numerical_aperture
+        last = int(FOCUS_SHARE[1] * (PROBES - 1))
+        crossing = np.partition(np.abs(bent + z * curved), last)[last]  # a tenth of the time of a quantile
+        return float(crossing) + lopsided / self.numerical_aperture
 
     @property
     def _lopsided(self) -> list[tuple[int, Any]]:
