@@ -113,7 +113,7 @@ def as_table(report: dict[str, Any]) -> str:
         f"Simulated widefield, NA 1.3 oil in a sample of index 1.38, {FRAME} voxels of {VOXEL} µm, camera offset 100, read noise 1.6; "
         "photons of the brightest voxel. The error is the restored object's (Richardson-Lucy, automatic iterations), relative to the "
         f"truth (RMS), with the PSF as it starts, as fitted, and the true one. {report['threads']} thread(s), torch {report['torch']}; "
-        "`python -m benchmarks.fitting`.",
+        f"{len(report['cases'])} of {len(CASES)} cases; `python -m benchmarks.fitting`.",
         "",
         "| scene | photons | parameter: start → fitted ± error (true) | verdict | gain (nats) | error before | after | true PSF | s |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
