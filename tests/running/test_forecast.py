@@ -62,6 +62,13 @@ def test_automatic_is_a_guess_until_the_number_is_known() -> None:
     assert known.seconds == pytest.approx(forecast(image(), recipe(10), device="cpu", pace=pace).seconds)
 
 
+@pytest.mark.parametrize("kind", nd.methods.names())
+def test_every_method_can_be_foretold(kind: str) -> None:
+    told = forecast(image((6, 48, 48)), nd.Recipe(psf=PSF, method=kind), device="cpu")
+    assert told.tiles == 1
+    assert 0 < told.seconds < 600
+
+
 def test_what_does_not_fit_is_said() -> None:
     assert "does not fit" in forecast(image(), recipe(), device="cpu", memory="1KB").words
     tight = Forecast(5, False, 8 * 10**9, 2 * 10**9, 3, (10, 200, 200), 1)

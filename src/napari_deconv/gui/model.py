@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field as attribute
@@ -19,19 +18,10 @@ from ..recipe import Recipe
 from ..restore import resolve_psf
 from ..settings import Described, Settings, describe, explain_invalid
 from .axes import guess_axes
+from .judging import parsed, positive
 from .layers import image_of, told_of
 
-__all__ = [
-    "FROM_LAYER",
-    "FROM_METADATA",
-    "Check",
-    "RestoreModel",
-    "optical_fields",
-    "parsed",
-    "positive",
-    "psf_sources",
-    "told",
-]
+__all__ = ["FROM_LAYER", "FROM_METADATA", "Check", "RestoreModel", "optical_fields", "psf_sources", "told"]
 
 FROM_METADATA = "metadata"
 FROM_LAYER = "layer"
@@ -107,6 +97,15 @@ class RestoreModel:
         self._typed |= {f"method.{kind}.{name}": fields[name] for name in defaults if fields[name] != defaults[name]}
         self.method = kind
         self.changed.emit()
+
+    def take(self, recipe: Recipe) -> None:
+        """Choose all that a recipe says, as if each value had been typed; without a PSF of its own, the metadata's."""
+        self.background = recipe.background
+        self.psf = FROM_METADATA if recipe.psf is None else type(recipe.psf).model_fields["kind"].default
+        values = recipe.psf.model_dump(exclude_defaults=True, exclude={"kind"}) if recipe.psf is not None else {}
+        self._typed = {key: each for key, each in self._typed.items() if not key.startswith(f"psf.{self.psf}.")}
+        self._typed |= {f"psf.{self.psf}.{name}": each for name, each in values.items()}
+        self.take_method(recipe.method)
 
     def typed(self, prefix: str) -> dict[str, Any]:
         """Return the values that were typed under a dotted prefix."""
@@ -261,37 +260,3 @@ def psf_sources() -> dict[str, str]:
     if "measured" in kinds:
         kinds["measured"] += ", from a file"
     return {FROM_METADATA: "From the image's metadata", FROM_LAYER: "Measured, from a layer", **kinds}
-
-
-def parsed(settings: type[Settings], values: Mapping[str, Any], noun: str, problems: dict[str, str]) -> Any:
-    """Return the settings, or note every field that is not valid."""
-    try:
-        return settings.model_validate(dict(values))
-    except ValidationError as error:
-        titles = {each.name: each.title for each in describe(settings)}
-        for each in error.errors(include_url=False):
-            name = str(each["loc"][0]) if each["loc"] else ""
-            problems.setdefault(f"{noun}.{name}", _sentence(titles.get(name, noun.capitalize()), each))
-        return None
-
-
-def _sentence(title: str, error: Mapping[str, Any]) -> str:
-    """Return what is wrong with a field: ``Iterations should be greater than or equal to 1, not 0.``"""
-    if error["type"] == "missing":
-        return f"{title} is still empty: fill it in."
-    message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    given = error.get("input")
-    told = f", not {given}" if isinstance(given, (str, int, float)) else ""
-    return f"{title} {message}{told}."
-
-
-def positive(key: str, value: Any, problems: dict[str, str]) -> float:
-    """Return a positive number, or note that it is none."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if math.isfinite(number) and number > 0:
-        return number
-    problems[key] = f"{key.split('.')[1].replace('_', ' ').capitalize()} must be a positive number, not '{value}'."
-    return 1.0

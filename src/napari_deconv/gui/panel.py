@@ -10,6 +10,7 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from ..image import Image
+from ..recipe import Recipe
 from ..running.preview import Shown
 from .compare import SideBySide
 from .dock import join_tabs
@@ -19,6 +20,7 @@ from .layer_box import unwrapped
 from .live import Aim, Live, worded
 from .model import Check, RestoreModel
 from .preferences import engine
+from .recipe_bar import RecipeBar
 from .results import Likeness, current_place, place_result
 from .scrub import Scrub
 from .sections import ImageSection, MethodSection, PsfSection, source_image
@@ -77,10 +79,12 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         column.setContentsMargins(2, 2, 2, 2)
         self.welcome = self._made_welcome()
         self.scrub = Scrub()
-        for widget in (self.welcome, *self.sections, self.scrub):
+        self.scrub.opened.connect(self._reveal, Qt.ConnectionType.QueuedConnection)
+        self.recipes = RecipeBar(self.model, self.viewer)
+        for widget in (self.welcome, self.recipes, *self.sections, self.scrub):
             column.addWidget(widget)
         column.addStretch()
-        scroll = QScrollArea()
+        self.scroll = scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -149,7 +153,7 @@ class RestorePanel(QWidget):  # type: ignore[misc]
             section.refresh(image)
         has_image = self.model.source is not None
         self.welcome.setVisible(not has_image)
-        for section in self.sections:
+        for section in (self.recipes, *self.sections):
             section.setVisible(has_image)
         self._judging.start(JUDGE)
 
@@ -198,6 +202,9 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         self.side.setEnabled(True)
         self._say(worded(shown))
 
+    def _reveal(self) -> None:
+        self.scroll.ensureWidgetVisible(self.scrub)
+
     def _say(self, words: str, *, is_problem: bool = False) -> None:
         self.foot.say(words, is_problem=is_problem)
 
@@ -240,6 +247,7 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         likeness = cast(Likeness, self._likeness)
         layer = place_result(self.viewer, likeness, result, record["method"], replace=not self.model.keeps_results)
         self._pair = (likeness.layer, layer)
+        self.recipes.add_run(layer.name, Recipe.parse(record["recipe"]), record["seconds"])
         self._end(f"'{layer.name}' is there after {record['seconds']:.1f} s on {record['device']}.")
 
     def _on_cancelled(self) -> None:

@@ -19,8 +19,9 @@ from ..psf.theoretical import Theoretical
 from ..settings import describe
 from .axes import guess_axes
 from .fields import as_text
+from .judging import parsed, positive
 from .layers import image_of
-from .model import parsed, positive, told
+from .model import told
 
 __all__ = ["EXAMPLE", "PsfChoices", "PsfLook", "models"]
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout
 
 from .curve import Curve
@@ -17,10 +18,11 @@ NO_SCORE = "No score: it is measured where Iterations is automatic."
 
 
 class Scrub(QGroupBox):  # type: ignore[misc]
-    """A slider over the kept iterations; ``moved`` tells the wanted one, ``taken`` that it is to be used."""
+    """A slider over the kept iterations; ``moved`` tells the wanted one, ``taken`` that it is to be used; ``opened`` that the box appears."""
 
     moved = Signal(int)
     taken = Signal(int)
+    opened = Signal()
 
     def __init__(self) -> None:
         super().__init__("Iterations, one by one")
@@ -57,6 +59,11 @@ class Scrub(QGroupBox):  # type: ignore[misc]
         self.slider.setValue(here)
         self.slider.blockSignals(False)
         self._tell(here)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Tell of it, so that the panel can scroll here."""
+        super().showEvent(event)
+        self.opened.emit()
 
     def _on_moved(self, step: int) -> None:
         self._tell(step)

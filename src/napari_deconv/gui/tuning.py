@@ -109,7 +109,7 @@ class Tuning(QObject):  # type: ignore[misc]
             self._known = (recipe, shown.steps)
             self._waiting.start(QUIET)
         if len(curve) > shown.steps:
-            self.live.go_on(recipe.replace(method=recipe.method.settled(len(curve))))
+            self.live.go_on(recipe.replace(method=recipe.method.stopped_at(len(curve))))
 
     def _on_gathered(self) -> None:
         """Offer the iterations beyond the automatic stop too; the canvas stays as it is."""
