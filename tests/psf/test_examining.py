@@ -171,6 +171,14 @@ def test_several_points_are_no_psf() -> None:
     assert "beads" in found.remedy
 
 
+@pytest.mark.parametrize("shape", [(12, 16, 16), (1, 64, 64)])
+def test_nothing_but_noise_is_told_as_such(shape: tuple[int, int, int]) -> None:
+    noise = nd.Image(np.random.default_rng(3).poisson(3, shape), "ZYX", VOXEL)
+    found = {each.fault for each in examine(noise)}
+    assert "dark" in found or "several" in found
+    mended(noise)
+
+
 def test_several_faults_at_once_and_only_those_that_are_asked_for() -> None:
     bad = np.pad(np.roll(GOOD, 3, axis=1) + 50, [(0, 1), (0, 0), (0, 0)], mode="edge")
     psf = nd.Image(bad, "ZYX", VOXEL)

@@ -16,7 +16,7 @@ import numpy as np
 from ..image import Image
 from .base import fitted
 from .faulty_shape import SHAPES, direction, tails, width
-from .faulty_values import VALUES, quantised, saturated, several
+from .faulty_values import VALUES, dark, quantised, saturated, several
 from .findings import Finding, Specimen
 
 __all__ = ["Finding", "examine", "mended", "misleading"]
@@ -47,12 +47,18 @@ def examine_specimen(specimen: Specimen) -> tuple[Finding, ...]:
         if found[0].mend is None:
             return tuple(found)
         specimen = found[0].mend(specimen)
+    if not specimen.light.any():
+        return (*found, *dark(specimen))
     return (*found, *(finding for rule in RULES[1:] for finding in rule(specimen)))
 
 
 def misleading(specimen: Specimen) -> Iterator[str]:
     """Say what is wrong for sure and is not mended by itself when a PSF is prepared for an image."""
-    for rule in (saturated, several, quantised, width, tails, direction):
+    if not specimen.light.any():
+        yield from (f"the PSF may mislead: {finding.told}; {finding.remedy}" for finding in dark(specimen))
+        return
+    by_theory = () if specimen.model is None else (direction,)
+    for rule in (saturated, several, quantised, width, tails, *by_theory):
         for finding in rule(specimen):
             if finding.is_certain:
                 yield f"the PSF may mislead: {finding.told}; {finding.remedy}"
@@ -102,8 +108,10 @@ def _of_unit_sum(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _mended_specimen(specimen: Specimen, faults: Collection[str] | None) -> tuple[Specimen, list[Finding]]:
-    done = []
+    done: list[Finding] = []
     for rule in RULES:
+        if np.isfinite(specimen.pixels).all() and not specimen.light.any():
+            break
         for finding in rule(specimen):
             wanted = finding.is_certain if faults is None else finding.fault in faults
             if wanted and finding.mend is not None:

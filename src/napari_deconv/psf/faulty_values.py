@@ -47,6 +47,17 @@ def _filled(specimen: Specimen) -> Specimen:
     return specimen.changed(pixels)
 
 
+def dark(specimen: Specimen) -> Iterator[Finding]:
+    """Nothing but noise."""
+    if not specimen.light.any():
+        yield Finding(
+            "dark",
+            "nothing in it stands clear of its noise",
+            "it says nothing of the microscope",
+            "choose another PSF, or record it with more light",
+        )
+
+
 def saturated(specimen: Specimen) -> Iterator[Finding]:
     """A flat top at one and the same count."""
     top = specimen.pixels.max()
@@ -94,18 +105,22 @@ def _with_peak(specimen: Specimen) -> Specimen:
     level = light.max()
     full = _plateau(specimen.pixels)
     flank = core_mask(light) & (light < 0.97 * level)
-    places = np.indices(light.shape).reshape(3, -1).T - [size // 2 for size in light.shape]
-    axes = [axis for axis in range(3) if light.shape[axis] > 1]
-    terms = np.concatenate([np.ones((len(places), 1)), places[:, axes], places[:, axes] ** 2], axis=1).astype(float)
-    chosen = flank.ravel()
-    if int(chosen.sum()) < terms.shape[1]:
+    terms = _quadratic(flank)
+    if len(terms) < terms.shape[1]:
         return specimen
-    weight = light.ravel()[chosen]
-    solved = np.linalg.lstsq(terms[chosen] * weight[:, None], np.log(weight) * weight, rcond=None)[0]
-    guessed = np.exp(np.clip(terms @ solved, None, np.log(20 * level))).reshape(light.shape)
+    weight = light[flank]
+    solved = np.linalg.lstsq(terms * weight[:, None], np.log(weight) * weight, rcond=None)[0]
+    guessed = np.exp(np.clip(_quadratic(full) @ solved, None, np.log(20 * level)))
     pixels = specimen.pixels.copy()
-    pixels[full] = np.maximum(guessed, level)[full] + specimen.offset
+    pixels[full] = np.maximum(guessed, level) + specimen.offset
     return specimen.changed(pixels)
+
+
+def _quadratic(mask: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return 1, x and x^2 of each axis that has a length, for the voxels of a mask, (N, 1 + 2 axes)."""
+    axes = [axis for axis in range(3) if mask.shape[axis] > 1]
+    places = (np.argwhere(mask) - [size // 2 for size in mask.shape])[:, axes].astype(np.float64)
+    return np.concatenate([np.ones((len(places), 1)), places, places**2], axis=1)
 
 
 def offset(specimen: Specimen) -> Iterator[Finding]:
@@ -180,15 +195,14 @@ def _smoothed(specimen: Specimen) -> Specimen:
 
 def several(specimen: Specimen) -> Iterator[Finding]:
     """More than one point of light: an image of beads, not a PSF."""
-    from scipy.ndimage import label
+    from scipy.ndimage import center_of_mass, label
 
     light = specimen.light
-    pieces, count = label(light >= light.max() / 2)
+    bright = light >= light.max() / 2
+    pieces, count = label(bright)
     reach = [2 * (width or 1.0) for width in specimen.widths[1:]]
-    far = 0
-    for piece in range(1, count + 1):
-        y, x = np.argwhere(pieces == piece).mean(axis=0)[1:]
-        far += abs(y - specimen.peak[1]) > reach[0] or abs(x - specimen.peak[2]) > reach[1]
+    places = np.array(center_of_mass(bright, pieces, np.arange(1, count + 1)))[:, 1:]
+    far = int((np.abs(places - specimen.peak[1:]) > reach).any(axis=1).sum())
     if far:
         yield Finding(
             "several",
@@ -198,5 +212,5 @@ def several(specimen: Specimen) -> Iterator[Finding]:
         )
 
 
-VALUES = (not_finite, saturated, several, quantised, offset, negative)
+VALUES = (not_finite, dark, saturated, several, quantised, offset, negative)
 """What is looked for, in the order in which it is mended."""
