@@ -50,6 +50,32 @@ def test_the_wipes_edge_is_dragged_on_the_canvas(qtbot: Any, compared: Any) -> N
     assert viewer.layers["one"].visible
 
 
+def drag(qtbot: Any, viewer: Any, begin: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag on the canvas from one (y, x) pixel of the first layer to another, the camera in its middle at (20, 24)."""
+    canvas = viewer.window._qt_viewer.canvas.native
+    zoom, (_, y, x) = viewer.scene.camera.zoom, viewer.scene.camera.center
+    places = [
+        canvas.rect().center() + QPoint(round((0.1 * at[1] - x) * zoom), round((0.1 * at[0] - y) * zoom))
+        for at in (begin, end)
+    ]
+    qtbot.mouseMove(canvas, places[0])
+    qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=places[0])
+    for share in (0.3, 0.7, 1.0):
+        qtbot.mouseMove(canvas, places[0] + (places[1] - places[0]) * share)
+        qtbot.wait(20)
+    qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=places[1])
+
+
+def test_the_choice_stays_while_layers_come_and_go(qtbot: Any, compared: Any) -> None:
+    _, panel = compared
+    for way in ("wipe", "beside", "profile"):
+        press(qtbot, panel, way)
+        assert (panel.first.layer.name, panel.second.layer.name) == ("one", "two")
+        assert button(panel, way).isChecked()
+        press(qtbot, panel, way)
+        qtbot.wait(100)
+
+
 def test_keys_side_view_and_difference(qtbot: Any, compared: Any) -> None:
     viewer, panel = compared
     canvas = viewer.window._qt_viewer.canvas.native
@@ -74,19 +100,22 @@ def test_keys_side_view_and_difference(qtbot: Any, compared: Any) -> None:
 def test_a_line_profile(qtbot: Any, compared: Any, recwarn: Any) -> None:
     viewer, panel = compared
     press(qtbot, panel, "profile")
-    assert names(viewer) == ["one", "two", "profile line", "profile ends"]
+    assert names(viewer) == ["one", "two", "profile line"]
     assert "µm" in panel.legend.text() or "no single peak" in panel.legend.text()
     first, second = panel.plot.profiles
     np.testing.assert_allclose(second.value, 2 * first.value, rtol=1e-5)
     viewer.dims.set_current_step(0, 1)
     moved = panel.plot.profiles[0]
     assert not np.array_equal(moved.value, first.value)
-    assert viewer.layers["profile ends"].data[0, 0] == 1
     assert viewer.layers["profile line"].data[0, 0, 0] == 1
+    drag(qtbot, viewer, (20, 36), (30, 40))
+    start, along = viewer.layers["profile line"].data[0]
+    np.testing.assert_allclose(start + along, [1, 30, 40], atol=0.7)
+    assert not np.array_equal(panel.plot.profiles[0].value, moved.value)
     press(qtbot, panel, "sideways")
-    ends = viewer.layers["profile ends"].data
-    assert ends[0, 1] == ends[1, 1] == viewer.dims.current_step[1]
-    assert np.ptp(ends[:, 2]) == 24
+    start, along = viewer.layers["profile line"].data[0]
+    assert start[1] == viewer.dims.current_step[1]
+    assert along.tolist() == [0, 0, 24]
     press(qtbot, panel, "profile")
     qtbot.wait(200)
     press(qtbot, panel, "wipe")

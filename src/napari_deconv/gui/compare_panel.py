@@ -154,6 +154,8 @@ class ComparePanel(QWidget):  # type: ignore[misc]
             self.comparison.leave()
             self.comparison = None
         if way:
+            self.first.keep()
+            self.second.keep()
             self.comparison = self._try(WAYS[way][1], self.viewer, self.first.layer, self.second.layer)
         for name, button in self.ways.items():
             button.setChecked(self.comparison is not None and name == way)

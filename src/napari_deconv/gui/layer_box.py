@@ -64,16 +64,26 @@ class LayerBox(QComboBox):  # type: ignore[misc]
 
     def refresh(self, event: Any = None) -> None:
         """List the layers there are; the chosen one stays while it is there, unless it was guessed and a better one came."""
-        self._layers = image_layers(self._viewer, with_live=self._with_live)
+        before, self._layers = self._layers, image_layers(self._viewer, with_live=self._with_live)
+        has_grown = any(layer not in before for layer in self._layers)
         for layer in self._layers:
             layer.events.name.connect(self._rename)
         self._rename()
         guess = self._guess()
-        is_better = self._is_guess and None not in (guess, self.layer) and self._rank(guess) < self._rank(self.layer)
+        is_better = (
+            self._is_guess
+            and has_grown
+            and None not in (guess, self.layer)
+            and self._rank(guess) < self._rank(self.layer)
+        )
         if self.layer not in self._layers or is_better:
             self.choose(guess, is_guess=True)
         else:
             self.setCurrentIndex(self._layers.index(self.layer))
+
+    def keep(self) -> None:
+        """Stay with the layer that is shown, as if it had been clicked."""
+        self._is_guess = False
 
     def choose(self, layer: Any, *, is_guess: bool = False) -> None:
         """Take a layer, as if it had been clicked."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from .compare import HELPER
+from .compare import GRAB, HELPER
 from .profile import Profile, profile_of
 
 __all__ = ["ProfileLine", "ProfilePlot"]
@@ -23,44 +23,62 @@ PLACED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labe
 class ProfileLine:
     """A line on the canvas whose ends are dragged; ``changed`` is called with both layers' profiles whenever it moves.
 
-    It lies in the plane that the canvas shows, and comes along when the sliders move. Its ends are points and it is a vector:
-    a Shapes layer that goes takes the OpenGL of napari 0.9 down with it.
+    It lies in the plane that the canvas shows, and comes along when the sliders move. It is a vector, dragged by the viewer's
+    own mouse callbacks: a Shapes or Points layer that goes after it was edited takes the OpenGL of napari 0.9 down with it.
     """
 
     def __init__(self, viewer: Any, left: Any, right: Any, changed: Callable[[Sequence[Profile]], None]) -> None:
         self.viewer, self.layers, self._changed = viewer, (left, right), changed
-        pixel = viewer.scene.camera.zoom * float(left.scale[-1])
-        told = {name: getattr(left, name) for name in PLACED} | {"ndim": left.ndim, "metadata": {HELPER: True}}
+        self.ends = self._first()
+        active = viewer.layers.selection.active
         self.line = viewer.add_vectors(
-            name="profile line", edge_color="white", edge_width=2 / pixel, vector_style="line", **told
+            ndim=left.ndim,
+            name="profile line",
+            edge_color="#e8a33d",
+            vector_style="line",
+            metadata={HELPER: True},
+            **{name: getattr(left, name) for name in PLACED},
         )
-        self.ends = viewer.add_points(
-            self._first(), name="profile ends", size=12 / pixel, face_color="#e8a33d", border_color="white", **told
-        )
-        self.ends.mode = "select"
-        self.ends.events.data.connect(self.measure)
+        viewer.layers.selection.active = active
+        viewer.mouse_drag_callbacks.append(self._dragged)
         viewer.dims.events.current_step.connect(self._come_along)
         viewer.dims.events.order.connect(self._start_again)
         self.measure()
 
-    def measure(self, event: Any = None) -> None:
+    def measure(self) -> None:
         """Draw the line between its ends as they lie now, and tell the profiles under it."""
-        if len(self.ends.data) < 2:
-            return
-        start, stop = np.asarray(self.ends.data[:2], dtype=float)
+        start, stop = self.ends
+        self.line.edge_width = 3 / (self.viewer.scene.camera.zoom * float(self.line.scale[-1]))
         self.line.data = np.asarray([[start, stop - start]])
-        first, last = (np.asarray(self.ends.data_to_world(end)) for end in (start, stop))
+        first, last = (np.asarray(self.line.data_to_world(end)) for end in (start, stop))
         if not np.allclose(first, last):
             self._changed([profile_of(layer, first, last) for layer in self.layers])
 
     def leave(self) -> None:
         """Take the line away."""
-        self.ends.events.data.disconnect(self.measure)
+        self.viewer.mouse_drag_callbacks.remove(self._dragged)
         self.viewer.dims.events.current_step.disconnect(self._come_along)
         self.viewer.dims.events.order.disconnect(self._start_again)
-        for layer in (self.ends, self.line):
-            if layer in self.viewer.layers:
-                self.viewer.layers.remove(layer)
+        if self.line in self.viewer.layers:
+            self.viewer.layers.remove(self.line)
+
+    def _dragged(self, viewer: Any, event: Any) -> Iterator[None]:
+        """Follow the mouse while it drags an end, the camera held still."""
+        point = np.asarray(event.position)[-self.line.ndim :]
+        away = [float(np.linalg.norm(np.asarray(self.line.data_to_world(end)) - point)) for end in self.ends]
+        if min(away) * viewer.scene.camera.zoom > GRAB:
+            return
+        end = int(np.argmin(away))
+        viewer.scene.camera.mouse_pan = False
+        yield
+        while event.type == "mouse_move":
+            at = np.asarray(self.line.world_to_data(np.asarray(event.position)[-self.line.ndim :]))
+            shown = [axis - (viewer.dims.ndim - len(at)) for axis in viewer.dims.displayed]
+            self.ends[end, shown] = at[shown]
+            self.measure()
+            event.handled = True
+            yield
+        viewer.scene.camera.mouse_pan = True
 
     def _plane(self) -> np.ndarray[Any, Any]:
         """Return the pixel of the left layer that the sliders stand at."""
@@ -69,7 +87,7 @@ class ProfileLine:
         return point
 
     def _first(self) -> np.ndarray[Any, Any]:
-        """Return two ends across the middle half of the left layer, in the shown plane."""
+        """Return two ends across the middle half of the left layer, in its pixels, in the shown plane."""
         left = self.layers[0]
         upright, across = (axis - (self.viewer.dims.ndim - left.ndim) for axis in self.viewer.dims.displayed[-2:])
         ends = np.tile(self._plane(), (2, 1))
@@ -78,16 +96,16 @@ class ProfileLine:
         return ends
 
     def _come_along(self, event: Any = None) -> None:
-        ends, plane = np.array(self.ends.data, dtype=float), self._plane()
+        plane = self._plane()
         for axis in self.viewer.dims.not_displayed:
             number = axis - (self.viewer.dims.ndim - len(plane))
             if number >= 0:
-                ends[:, number] = plane[number]
-        if not np.array_equal(ends, self.ends.data):
-            self.ends.data = ends
+                self.ends[:, number] = plane[number]
+        self.measure()
 
     def _start_again(self, event: Any = None) -> None:
-        self.ends.data = self._first()
+        self.ends = self._first()
+        self.measure()
 
 
 class ProfilePlot(QWidget):  # type: ignore[misc]
