@@ -172,7 +172,7 @@ def test_replace_or_keep(qtbot: Any, ready: Any) -> None:
 
 
 def test_the_source_goes_in_the_middle(qtbot: Any, ready: Any) -> None:
-    viewer, panel = ready(iterations=100)
+    viewer, panel = ready(iterations=30)
     press(qtbot, panel, "restore")
     viewer.layers.remove("cells")
     wait_for_end(qtbot, panel)
