@@ -9,13 +9,16 @@ import numpy as np
 
 from .noise import estimate_noise
 
-__all__ = ["VolumeFigures", "estimate_background", "measure_volume"]
+__all__ = ["VolumeFigures", "estimate_background", "find_ceiling", "measure_volume"]
 
 MEND = "replace them, for example by their neighbours' median"
 MOST = 2**24
 """Voxels that a measurement looks at; a larger volume is sampled evenly."""
 FEW = 0.02
 """Share of darkest blocks that are not trusted one by one (and at least eight)."""
+CAMERA_TOPS = tuple(float(2**bits - 1) for bits in (8, 10, 11, 12, 13, 14, 15, 16))
+SEVERAL = 3
+"""Pixels at the end of a camera's range that make an image saturated; fewer may be chance."""
 HALF = 0.317
 """Share of a normal distribution's lower half that lies more than a standard deviation below its centre."""
 
@@ -25,17 +28,24 @@ class VolumeFigures:
     """Figures of one whole volume, shared by all its tiles.
 
     background : counts; lift : counts added to image and background alike, so that negative camera noise stays information;
-    scale : a robust maximum above the background; level : the mean above the background.
+    scale : a robust maximum above the background; level : the mean above the background;
+    ceiling : counts from which a pixel is saturated, None where none is; saturated : the share of pixels that are.
     """
 
     background: float
     lift: float
     scale: float
     level: float
+    ceiling: float | None = None
+    saturated: float = 0.0
 
 
-def measure_volume(volume: Any, background: float | Literal["auto"]) -> VolumeFigures:
+def measure_volume(
+    volume: Any, background: float | Literal["auto"], saturation: float | Literal["auto", "none"] = "none"
+) -> VolumeFigures:
     """Return the figures of a volume (Z, Y, X).
+
+    saturation : counts from which a pixel is not trusted, ``none``, or ``auto`` to find where the camera's range ended.
 
     Raises
     ------
@@ -52,7 +62,20 @@ def measure_volume(volume: Any, background: float | Literal["auto"]) -> VolumeFi
     light = float(sample.mean(dtype=np.float64)) - ground
     peak = float(np.quantile(sample, 0.999)) - ground
     scale = max(peak, light, float(np.ptp(sample)) * 1e-3)
-    return VolumeFigures(ground, lift, scale, max(light, 0.0))
+    ceiling = find_ceiling(sample) if saturation == "auto" else None if saturation == "none" else float(saturation)
+    share = float(np.mean(sample >= ceiling)) if ceiling is not None else 0.0
+    return VolumeFigures(ground, lift, scale, max(light, 0.0), ceiling, share)
+
+
+def find_ceiling(volume: np.ndarray[Any, Any]) -> float | None:
+    """Return the counts at which a volume (Z, Y, X) is saturated, or None.
+
+    It is where several pixels reach its maximum, and that is the end of a camera's range: 2^bits - 1 counts.
+    """
+    top = float(volume.max())
+    if top not in CAMERA_TOPS or int(np.count_nonzero(volume == top)) < SEVERAL:
+        return None
+    return top if float(volume.min()) < top / 2 else None
 
 
 def estimate_background(volume: np.ndarray[Any, Any]) -> float:

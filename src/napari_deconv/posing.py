@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .background import MEND, VolumeFigures
+from .background import MEND, VolumeFigures, measure_volume
 from .image import Image
 from .methods.base import Problem
 from .methods.blur import Blur
@@ -26,6 +26,8 @@ __all__ = [
     "trial_box",
 ]
 
+TOLD = 0.05
+"""Share of a voxel's light that trusted pixels must catch, for those beside them to be left out."""
 TRIAL = 2**20
 """Padded voxels of the part of an image on which automatic choices are made."""
 
@@ -112,17 +114,43 @@ def pose_problem(pixels: Any, figures: VolumeFigures, blur: Blur, image: Image) 
         raise ValueError(
             f"the image has pixels that are NaN or infinite ({int((~np.isfinite(block)).sum())} found): {MEND}"
         )
+    trusted = None if figures.ceiling is None else block < figures.ceiling
     block += figures.lift
     np.clip(block, 0, None, out=block)
     z, y, x = (pitch or 1.0 for pitch in image.spacing)
     return Problem(
         image=torch.from_numpy(block).to(blur.device, blur.dtype),
         background=figures.background + figures.lift,
-        blur=blur,
+        blur=blur if trusted is None or trusted.all() else _masked(blur, trusted),
         scale=figures.scale,
         level=figures.level,
         voxel=(z, y, x),
     )
+
+
+def _masked(blur: Blur, trusted: np.ndarray[Any, Any]) -> Blur:
+    """Return the blur that leaves out pixels (Z, Y, X) that are not trusted.
+
+    Where nothing else would tell of a voxel, deep inside a saturated patch, the pixel counts after all: as the least that it can be.
+    """
+    import torch
+
+    mask = torch.from_numpy(trusted).to(blur.device, blur.dtype)
+    told = blur.crop(blur.masked(mask).sensitivity)
+    return blur.masked(mask.masked_fill_((mask == 0) & (told < TOLD), 1))
+
+
+def saturated_pixels(image: Image, recipe: Recipe) -> Image:
+    """Return where an image is saturated: 1 in pixels that the recipe leaves out of the likelihood, 0 elsewhere."""
+    marked = np.zeros(image.shape, dtype=np.uint8)
+    marks = image.replace(data=marked)
+    for time in range(image.sizes.get("T", 1)):
+        for channel in range(image.sizes.get("C", 1)):
+            pixels = image.block(time, channel)
+            ceiling = measure_volume(pixels, recipe.background, recipe.saturation).ceiling
+            if ceiling is not None:
+                marks.block(time, channel)[...] = np.asarray(pixels) >= ceiling
+    return marks
 
 
 def trial_box(volume: Any, psf_shape: tuple[int, ...], background: float) -> tuple[slice, slice, slice]:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, SerializeAsAny, ValidationError
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError
 
 from . import methods, psf as psfs
 from .methods.base import Method
@@ -55,6 +55,13 @@ class Recipe(Settings):
         title="Background",
         unit="counts",
         description="Counts that are not from the object (camera offset, stray light); auto estimates them.",
+    )
+    saturation: Annotated[float, Field(gt=0)] | Literal["auto", "none"] = field(
+        "auto",
+        title="Saturation",
+        unit="counts",
+        description="Counts from which a pixel is saturated: such pixels are left out of the likelihood instead of being trusted. "
+        "Auto finds where the camera's range ended; none trusts every pixel.",
     )
     method: AnyMethod = field({"kind": "richardson-lucy"}, title="Method")
 

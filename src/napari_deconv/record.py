@@ -49,8 +49,10 @@ def describe_psfs(models: Sequence[PsfModel], psfs: Iterable[np.ndarray[Any, Any
 
 def describe_choices(figures: Iterable[VolumeFigures], choices: Iterable[Choice]) -> dict[str, Any]:
     """Return what was chosen from the image itself, and why."""
+    measured = list(figures)
     return {
-        "background": [round(each.background, 6) for each in figures],
+        "background": [round(each.background, 6) for each in measured],
+        "saturated": [{"from": each.ceiling, "share": each.saturated} for each in measured if each.ceiling is not None],
         "choices": [asdict(choice) for choice in choices],
     }
 

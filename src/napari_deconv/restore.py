@@ -111,10 +111,11 @@ class _Job:
         yield self._finished(part, whole.data)
 
     def _measured(self, piece: Piece) -> VolumeFigures:
-        place, background = (piece.time, piece.channel), self.recipe.background
-        if (place, background) not in self.known.figures:
-            self.known.figures[place, background] = measure_volume(self.image.block(*place), background)
-        return self.figures.setdefault(place, self.known.figures[place, background])
+        place = piece.time, piece.channel
+        asked = self.recipe.background, self.recipe.saturation
+        if (place, asked) not in self.known.figures:
+            self.known.figures[place, asked] = measure_volume(self.image.block(*place), *asked)
+        return self.figures.setdefault(place, self.known.figures[place, asked])
 
     def _settle(self, piece: Piece) -> Generator[Progress, None, Piece]:
         """Make the automatic choices of a channel at its first piece; return the piece with the share that is left to do."""
@@ -122,7 +123,7 @@ class _Job:
         if channel in self.methods or not method.is_automatic:
             self.methods.setdefault(channel, method)
             return piece
-        key = (channel, self.models[channel], method, self.recipe.background)
+        key = (channel, self.models[channel], method, self.recipe.background, self.recipe.saturation)
         end = piece.begin
         if key not in self.known.choices:
             end = piece.fraction(0.3)

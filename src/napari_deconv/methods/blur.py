@@ -7,7 +7,8 @@ somewhere to come from and nothing wraps around:
       image               |======= frame =======|
 
 ``forward`` is frame(h * x); ``adjoint`` correlates with h what is zero outside the frame; ``sensitivity`` is the adjoint of
-ones, the share of a voxel's light that the frame catches.
+ones, the share of a voxel's light that the frame catches. With a mask, pixels that are not trusted count as if they lay outside the
+frame: ``forward`` is 0 there, ``adjoint`` takes nothing from them, ``sensitivity`` is the adjoint of the mask.
 
 References
 ----------
@@ -63,7 +64,16 @@ class Blur:
         self.axes = tuple(axis for axis in range(3) if self.object_shape[axis] > 1) or (2,)
         self._sizes = [self.object_shape[axis] for axis in self.axes]
         self.otf = self._transform_psf(psf)
+        self.mask: Tensor | None = None
         self._make_buffers()
+
+    def masked(self, mask: Tensor) -> Blur:
+        """Return a blur that shares everything with this one but trusts only the pixels (Z, Y, X) where the mask is 1."""
+        other = copy.copy(self)
+        other.mask = mask
+        for known in ("sensitivity", "inverse_sensitivity"):
+            other.__dict__.pop(known, None)
+        return other
 
     def twin(self) -> Blur:
         """Return a blur of the same PSF and shape that shares the transfer function and has buffers of its own."""
@@ -86,7 +96,8 @@ class Blur:
 
     def forward(self, thing: Tensor) -> Tensor:
         """Return the blurred object inside the frame, (Z, Y, X) of the image."""
-        return self._filter(thing, self.otf)[self.frame]
+        seen = self._filter(thing, self.otf)[self.frame]
+        return seen if self.mask is None else seen.mul_(self.mask)
 
     def full(self, thing: Tensor) -> Tensor:
         """Return the blurred object on the whole object grid, whose ends meet."""
@@ -101,6 +112,8 @@ class Blur:
         inside = self._framed[self.frame]
         if framed.data_ptr() != inside.data_ptr():
             inside.copy_(framed)
+        if self.mask is not None:
+            inside.mul_(self.mask)
         return self._filter(self._framed, self.conjugate)
 
     @property
@@ -116,7 +129,7 @@ class Blur:
     def sensitivity(self) -> Tensor:
         """The adjoint of ones, in [0, 1]: the share of each voxel's light that the frame catches."""
         framed = self.new_object()
-        framed[self.frame] = 1
+        framed[self.frame] = 1 if self.mask is None else self.mask
         return self._filter(framed, self.conjugate, self.new_object()).clamp_(0, 1)
 
     @cached_property

@@ -102,6 +102,8 @@ class Split:
         train, test = split_noise(problem.image, variance, TRAIN_SHARE, seed)
         self._test = test - problem.background
         self._weight, self._blur = 1 / variance, problem.blur
+        if problem.blur.mask is not None:
+            self._weight = self._weight * problem.blur.mask
         self.train = replace(problem, image=train.clamp_(min=0), blur=problem.blur.twin())
 
     def score(self, thing: Tensor) -> np.ndarray[Any, Any]:

@@ -193,12 +193,16 @@ class Splitting:
         return self.object
 
     def _meet_the_image(self) -> None:
-        """Solve m^2 - m (z + b - 1/r1) - y/r1 = 0 for the expected counts m of each pixel, z = Hx + d1."""
+        """Solve m^2 - m (z + b - 1/r1) - y/r1 = 0 for the expected counts m of each trusted pixel, z = Hx + d1."""
+        import torch
+
         framed = self._blur.crop(self._full)
         wanted = framed.add_(self._image_lag)
         half = wanted.add(self._background - 1 / self._blur_pace).mul_(0.5)
         expected = half.square().add_(self._image, alpha=1 / self._blur_pace).sqrt_().add_(half)
         copy = expected.sub_(self._background)
+        if self._blur.mask is not None:
+            copy = torch.where(self._blur.mask > 0, copy, wanted)
         self._image_lag.copy_(wanted).sub_(copy)
         framed.copy_(copy).sub_(self._image_lag)
 
@@ -242,6 +246,8 @@ class Splitting:
 
         expected = self._blur.forward(self.object).add(self._background).clamp_(min=1e-30)
         misfit = torch.xlogy(self._image, self._image / expected).add_(expected).sub_(self._image)
+        if self._blur.mask is not None:
+            misfit.mul_(self._blur.mask)
         objective = _total(misfit) + self._weight * (self._variation() + self._sparsity * _total(self.object))
         price = (self._image_lag * self._blur_pace).clamp_(max=1 - 1e-6)
         bound = _total(price * self._background + torch.xlogy(self._image, 1 - price))

@@ -108,6 +108,8 @@ class WienerButterworth(Method):
         for step in range(1, steps + 1):
             expected = blur.forward(estimate).add_(problem.background).clamp_(min=floor)
             torch.div(problem.image, expected, out=blur.crop(ratio))
+            if blur.mask is not None:
+                blur.crop(ratio).masked_fill_(blur.mask == 0, 1)
             back = blur.filtered(ratio, carry)
             estimate.mul_(back.clamp_(min=0, max=MOST))
             yield Estimate(estimate, step, steps)

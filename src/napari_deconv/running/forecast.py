@@ -159,7 +159,7 @@ def _timed(image: Image, recipe: Recipe, device: Any) -> float:
     pixels = image.block()[middle]
     psf = fit_to_image(compute_psf(image, recipe), pixels.shape)
     blur = Blur(psf, pixels.shape, device)
-    problem = pose_problem(pixels, measure_volume(pixels, recipe.background), blur, image)
+    problem = pose_problem(pixels, measure_volume(pixels, recipe.background, recipe.saturation), blur, image)
     method: Method = recipe.method.provisional(TIMED) if recipe.method.is_automatic else recipe.method
     stamps = [clock.perf_counter()]
     with closing(method.iterate(problem)) as estimates:

@@ -1,0 +1,97 @@
+"""Saturated pixels are left out of the likelihood: through the adjoint of the mask, and to the gain of every method that has one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.scenes import Array, blobs, blurred, gaussian_psf, nrmse, saved_psf
+
+import napari_deconv as nd
+from napari_deconv.background import find_ceiling
+from napari_deconv.methods.blur import Blur
+from napari_deconv.posing import saturated_pixels
+
+PSF = gaussian_psf((1, 9, 9), 1.5)
+SHAPE = (1, 64, 64)
+
+
+def test_the_adjoint_of_a_masked_blur_is_its_adjoint_and_its_sensitivity_that_of_the_mask() -> None:
+    random = np.random.default_rng(1)
+    plain = Blur(gaussian_psf((3, 5, 6), lean=0.4), (6, 12, 13), dtype=torch.float64)
+    mask = torch.from_numpy((random.random((6, 12, 13)) > 0.3).astype(float))
+    blur = plain.masked(mask)
+    thing, picture = torch.from_numpy(random.random(blur.object_shape)), torch.from_numpy(random.random((6, 12, 13)))
+    left = float((blur.forward(thing) * picture).sum())
+    assert left == pytest.approx(float((thing * blur.adjoint(picture)).sum()), rel=1e-12)
+    torch.testing.assert_close(blur.sensitivity, plain.adjoint(mask).clamp(0, 1))
+    assert plain.mask is None
+    assert float(plain.sensitivity.max()) > float(blur.sensitivity.max())
+    blur.in_frame.copy_(picture)
+    torch.testing.assert_close(blur.adjoint(blur.in_frame).clone(), blur.adjoint(picture))
+
+
+def saturated(seed: int, share: float = 0.01) -> tuple[Array, Array]:
+    """Return a 12-bit image of which one pixel in a hundred is saturated, and the object."""
+    thing = 40 * blobs(SHAPE, (0, 6, 6), count=14, seed=seed)
+    clean = blurred(thing, PSF)
+    gain = 4095 / np.quantile(clean, 1 - share)
+    light = np.random.default_rng(seed).poisson(clean) * gain + 100
+    return np.minimum(np.rint(light), 4095).astype(np.uint16), thing * gain
+
+
+# Methods that come near what they aim at: plain Richardson-Lucy and its like are too slow, within their usual iterations, to
+# lift the top of a peak that nothing but its flanks tells of.
+CASES: list[dict[str, Any]] = [
+    {"kind": "richardson-lucy"},
+    {"kind": "total-variation"},
+    {"kind": "hessian"},
+    {"kind": "landweber", "iterations": 60},
+    {"kind": "tikhonov-miller"},
+    {"kind": "fista", "iterations": 40},
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{number}-{case['kind']}" for number, case in enumerate(CASES)])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_masking_beats_not_masking(case: dict[str, Any], seed: int, tmp_path: Path) -> None:
+    image, thing = saturated(seed)
+    recipe = {"psf": saved_psf(tmp_path, PSF), "method": case, "background": 100}
+    results = {
+        word: nd.restored(nd.Image(image), {**recipe, "saturation": word}, device="cpu") for word in ("auto", "none")
+    }
+    assert nrmse(results["auto"].numpy(), thing) < nrmse(results["none"].numpy(), thing)
+    told = results["auto"].history[-1]["saturated"]
+    assert told == [{"from": 4095.0, "share": pytest.approx(float(np.mean(image == 4095)))}]
+    assert results["none"].history[-1]["saturated"] == []
+
+
+def test_a_large_saturated_patch_leaves_no_hole(tmp_path: Path) -> None:
+    thing = np.zeros(SHAPE)
+    thing[0, 20:44, 20:44] = 9000
+    image = np.minimum(blurred(thing, PSF) + 10, 4095).astype(np.uint16)
+    recipe = {
+        "psf": saved_psf(tmp_path, PSF),
+        "background": 10,
+        "method": {"kind": "richardson-lucy", "iterations": 40},
+    }
+    assert nd.restored(nd.Image(image), recipe, device="cpu").numpy()[0, 26:38, 26:38].min() > 3000
+
+
+@pytest.mark.parametrize(
+    ("top", "pixels", "found"), [(4095, 5, 4095.0), (4095, 2, None), (3000, 9, None), (65535, 9, 65535.0), (1, 9, None)]
+)
+def test_the_end_of_the_camera_is_found(top: int, pixels: int, found: float | None) -> None:
+    volume = np.random.default_rng(0).integers(0, max(1, top // 3), (2, 20, 20))
+    volume.ravel()[:pixels] = top
+    assert find_ceiling(volume) == found
+
+
+def test_a_given_ceiling_is_taken_and_the_mask_can_be_seen() -> None:
+    pixels = np.arange(64, dtype=np.float32).reshape(8, 8)
+    image = nd.Image(pixels)
+    assert saturated_pixels(image, nd.Recipe(psf="gaussian", saturation=60)).numpy().sum() == 4
+    assert saturated_pixels(image, nd.Recipe(psf="gaussian")).numpy().sum() == 0
