@@ -19,6 +19,7 @@ import numpy as np
 
 import napari_deconv as nd
 
+from . import published
 from .peers import PEERS
 from .report import add_arguments, as_table, circumstances, finish, heading, installed
 from .scenes import PSFS, VOXEL, Scene, make_scene
@@ -146,6 +147,8 @@ def as_markdown(report: dict[str, Any]) -> str:
     lines += ["", "## Automatic less the best with the truth in hand, dB", "", _table_of_gaps(rows)]
     for photons in report["photons"]:
         lines += ["", f"## PSNR at {photons} photons, dB: automatic (best)", "", _table_of_scenes(rows, photons)]
+    if "published" in report:
+        lines += ["", published.as_markdown(report["published"])]
     return "\n".join(lines) + "\n"
 
 
@@ -231,11 +234,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, light, psf, draw in product(scenes, photons, psfs, draws):
         scene = make_scene(name, light, psf, draw)
         rows += [*measure(scene, chosen), *(measure_peers(scene) if asked.peers else ())]
-    report = {
+    report: dict[str, Any] = {
         **circumstances(["numpy", "scipy", "torch", "napari-deconv", *(peer.package for peer in PEERS[1:] if asked.peers)]),
         "scenes": list(scenes), "photons": list(photons), "psfs": psfs, "draws": len(draws),
         "minutes": (time.perf_counter() - started) / 60, "rows": rows,
     }  # fmt: skip
+    if not asked.scene:
+        report["published"] = published.measure_published(len(draws))
     finish("quality-full" if asked.full else "quality", report, as_markdown(report), asked)
     return 0
 
