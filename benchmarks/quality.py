@@ -25,7 +25,7 @@ from .report import add_arguments, as_table, circumstances, finish, heading, ins
 from .scenes import PSFS, VOXEL, Scene, make_scene
 from .scores import psnr, score
 
-SCENES = ("membranes", "filaments", "nuclei", "vesicles", "tissue", "cells")
+SCENES = ("membranes", "filaments", "nuclei", "vesicles", "tissue")
 PHOTONS = (5, 20, 100, 1000)
 FIRST, LAST = 5, 200
 PEER_ITERATIONS = (10, 30, 100)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Blur"]
 
+DAMPING = 0.01
+"""What is added to |H|^2 before a spectrum is divided by it: frequencies that pass less than a tenth stay as dim as they are."""
 SEEN = 1e-3
 """A voxel of which the frame catches a smaller share than this is left dark."""
 
@@ -45,7 +47,7 @@ class Blur:
     device : where the transforms run.
     dtype : torch.float32 or torch.float64.
 
-    What `forward`, `full`, `filtered` and `adjoint` return is a view of one buffer that the next call of any of them overwrites:
+    What `forward`, `full`, `filtered`, `adjoint` and `undo` return is a view of one buffer that the next call of any of them overwrites:
     copy what you keep.
     """
 
@@ -116,6 +118,11 @@ class Blur:
             inside.mul_(self.mask)
         return self._filter(self._framed, self.conjugate)
 
+    def undo(self, framed: Tensor) -> Tensor:
+        """Return what the frame holds, dark outside, divided by the transfer function as far as that is well above zero."""
+        self.in_frame.copy_(framed)
+        return self._filter(self._framed, self._damped_inverse)[self.frame]
+
     @property
     def in_frame(self) -> Tensor:
         """The adjoint's own input buffer, inside the frame: what is written here need not be copied."""
@@ -144,6 +151,10 @@ class Blur:
     def conjugate(self) -> Tensor:
         """The adjoint's transfer function."""
         return self.otf.conj().resolve_conj()
+
+    @cached_property
+    def _damped_inverse(self) -> Tensor:
+        return self.conjugate / (self.otf.abs().square() + DAMPING)
 
     def _filter(self, thing: Tensor, transfer: Tensor, out: Tensor | None = None) -> Tensor:
         import torch

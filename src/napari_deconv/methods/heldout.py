@@ -4,12 +4,19 @@ The image y with noise variance v is split into a part to restore and a part to 
 
     train = y + sqrt((1 - p) / p * v) e        test = y - sqrt(p / (1 - p) * v) e        e ~ N(0, 1)
 
-Each estimate x of the train part is blurred and compared with the test part, mean of (test - blur(x) - background)^2 / v. The
-score falls while detail is restored and rises when noise is. It is averaged over several draws of e; the earliest
-iteration whose score cannot be told from the best (within half its standard error) is taken.
+Each estimate x of the train part is blurred and taken from the test part. For a weight the score is the mean of
+(test - blur(x) - background)^2 / v. For the iterations that would judge the blurred image, where the noise that deconvolution
+amplifies most is seen least, and stop too late; so the blur is first undone as far as it can be (D = H* / (|H|^2 + d)), and the
+score is the mean of (D (test - blur(x) - background))^2. But for a constant, the test part's own noise, that is the expected
+error of the object itself within the band that the microscope passes. The score falls while detail is restored and rises when
+noise is. It is averaged over several draws of e; the earliest iteration whose score cannot be told from the best (within half
+its standard error) is taken.
 
 References
 ----------
+Eldar, "Generalized SURE for exponential families: applications to regularization", IEEE Trans. Signal Process. 57 (2009) 471-481.
+Giryes, Elad & Eldar, "The projected GSURE for automatic parameter tuning in iterative shrinkage methods", Appl. Comput. Harmon.
+Anal. 30 (2011) 407-422.
 Oliveira, Lei & Tibshirani, "Unbiased risk estimation in the normal means problem via coupled bootstrap techniques",
 Electron. J. Stat. 18 (2024).
 Pang et al., "Recorrupted-to-recorrupted: unsupervised deep learning for image denoising", CVPR (2021).
@@ -77,7 +84,7 @@ def choose_iterations(method: Method, problem: Problem) -> Generator[Trial, None
         splits = [Split(problem, variance, seed) for seed in range(DRAWS)]
         runs = [stack.enter_context(closing(bounded.iterate(split.train))) for split in splits]
         for estimates in zip(*runs, strict=False):
-            groups = [split.score(each.object) for split, each in zip(splits, estimates, strict=True)]
+            groups = [split.object_score(each.object) for split, each in zip(splits, estimates, strict=True)]
             scores.append(np.mean(groups, axis=0))
             yield Trial(len(scores), most, float(scores[-1].mean()))
             best = int(np.argmin([each.mean() for each in scores])) + 1
@@ -108,10 +115,18 @@ class Split:
 
     def score(self, thing: Tensor) -> np.ndarray[Any, Any]:
         """Return the weighted squared error of the prediction, averaged over groups of neighbouring pixels."""
-        error = (self._test - self._blur.forward(thing)).square_().mul_(self._weight).ravel()
-        groups = min(GROUPS, len(error))
-        means: np.ndarray[Any, Any] = error[: len(error) // groups * groups].view(groups, -1).mean(dim=1).cpu().numpy()
-        return means
+        return _grouped((self._test - self._blur.forward(thing)).square_().mul_(self._weight))
+
+    def object_score(self, thing: Tensor) -> np.ndarray[Any, Any]:
+        """Return the squared error of the prediction with the blur undone, averaged likewise."""
+        return _grouped(self._blur.undo(self._test - self._blur.forward(thing)).square())
+
+
+def _grouped(error: Tensor) -> np.ndarray[Any, Any]:
+    flat = error.ravel()
+    groups = min(GROUPS, len(flat))
+    means: np.ndarray[Any, Any] = flat[: len(flat) // groups * groups].view(groups, -1).mean(dim=1).cpu().numpy()
+    return means
 
 
 def choose_weight(
