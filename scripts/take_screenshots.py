@@ -1,4 +1,4 @@
-"""Take the pictures of docs/images from the real window: the panel, the sample, the result, side by side."""
+"""Take the pictures of docs/images from the real window: the steps of the tutorial, one after the other."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def wait(until: Callable[[], object], seconds: float = 20) -> None:
 
 
 def take(viewer: Any, name: str) -> None:
-    """Save the window as it stands, when it has been drawn."""
+    """Save the window, as large as in every picture, when it has been drawn."""
+    viewer.window.resize(*SIZE)
     for _ in range(20):
         QApplication.processEvents()
         time.sleep(0.02)
@@ -50,11 +51,61 @@ def draw_before_after(restored: Any) -> None:
     write_side_by_side(IMAGES / "before-after.png", shown, share=("restored", "truth"))
 
 
-def take_psf(viewer: Any) -> None:
-    """Show the sample alone with the PSF panel, its microscope named, and take the picture."""
+def open_sample(viewer: Any) -> Any:
+    """Open the Restore panel and, by its button, the sample; return the panel."""
+    _, panel = viewer.window.add_plugin_dock_widget("napari-deconv", "Restore")
+    take(viewer, "empty")
+    press(panel, "sample")
+    wait(lambda: len(viewer.layers) > 0)
+    viewer.layers.selection.active = panel.model.source
+    viewer.reset_view()
+    wait(panel.findChild(QPushButton, "restore").isEnabled)
+    take(viewer, "sample")
+    return panel
+
+
+def tune(viewer: Any, panel: Any) -> None:
+    """Switch Live on, wait for its iterations to be there to be walked through, and switch it off."""
+    press(panel, "live")
+    wait(lambda: panel.scrub.isVisible() and panel.tuning.told is not None, RUN)
+    take(viewer, "live")
+    press(panel, "live")
+
+
+def restore(viewer: Any, panel: Any) -> Any:
+    """Run, look at the result beside its source, and return its layer."""
+    press(panel, "restore")
+    wait(lambda: any("[Richardson-Lucy]" in layer.name for layer in viewer.layers), RUN)
+    result = next(layer for layer in viewer.layers if "[Richardson-Lucy]" in layer.name)
+    take(viewer, "result")
+    press(panel, "beside")
+    take(viewer, "side-by-side")
+    press(panel, "beside")
+    return result
+
+
+def compare(viewer: Any) -> None:
+    """Draw the curtain, with a line under both layers measured."""
+    _, panel = viewer.window.add_plugin_dock_widget("napari-deconv", "Compare")
+    press(panel, "wipe")
+    press(panel, "profile")
+    take(viewer, "compare")
+    press(panel, "profile")
+    press(panel, "wipe")
+
+
+def show_psf(viewer: Any) -> None:
+    """Show the PSF of the sample's microscope."""
     _, panel = viewer.window.add_plugin_dock_widget("napari-deconv", "PSF")
-    wait(lambda: panel.microscope.picture.portrait is not None)
-    take(viewer, "5-psf")
+    wait(lambda: panel.microscope.picture.portrait is not None, RUN)
+    take(viewer, "psf")
+
+
+def press(panel: Any, name: str) -> None:
+    """Press a button when it can be pressed."""
+    button = panel.findChild(QPushButton, name)
+    wait(button.isEnabled)
+    button.click()
 
 
 def main() -> int:
@@ -62,28 +113,12 @@ def main() -> int:
     IMAGES.mkdir(parents=True, exist_ok=True)
     viewer = napari.Viewer(show=True)
     viewer.window.resize(*SIZE)
-    _, panel = viewer.window.add_plugin_dock_widget("napari-deconv", "Restore")
-    take(viewer, "1-empty")
-    panel.findChild(QPushButton, "sample").click()
-    wait(lambda: len(viewer.layers) > 0)
-    source = panel.model.source
-    viewer.layers.selection.active = source
-    for layer in viewer.layers:
-        layer.visible = layer is source
-    viewer.reset_view()
-    take(viewer, "2-sample")
-    start = panel.findChild(QPushButton, "restore")
-    wait(start.isEnabled)
-    start.click()
-    wait(lambda: any("[" in layer.name for layer in viewer.layers), RUN)
-    take(viewer, "3-result")
-    beside = panel.findChild(QPushButton, "beside")
-    wait(beside.isEnabled)
-    beside.click()
-    take(viewer, "4-side-by-side")
-    beside.click()
-    take_psf(viewer)
-    draw_before_after(next(layer.data for layer in viewer.layers if "[" in layer.name))
+    panel = open_sample(viewer)
+    tune(viewer, panel)
+    result = restore(viewer, panel)
+    draw_before_after(result.data)
+    compare(viewer)
+    show_psf(viewer)
     viewer.close()
     return 0
 
