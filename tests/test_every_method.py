@@ -107,7 +107,7 @@ def test_scales_with_the_image(case: Case, factor: float, tmp_path: Path) -> Non
     """A power of two changes no digit of a float, so it must change none of the result; 3 changes the last digits."""
     psf = saved_psf(tmp_path, PSF)
     plain, scaled = run(NOISY, case, psf, 20.0), run(NOISY * np.float32(factor), case, psf, 20.0 * factor)
-    assert nrmse(scaled / factor, plain) < (5e-3 if factor == 3 else 1e-5)
+    assert nrmse(scaled / factor, plain) < (1e-2 if factor == 3 else 1e-5)
 
 
 @pytest.mark.parametrize("case", SHORT)

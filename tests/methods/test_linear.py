@@ -71,3 +71,22 @@ def test_the_automatic_weight_grows_with_the_noise(method: Wiener | Tikhonov) ->
             next(method.choose(problem))
         chosen.append(finished.value.value.value)
     assert chosen[0] < chosen[1] < chosen[2]
+
+
+@pytest.mark.parametrize(("method", "name"), [(Wiener(), "noise"), (Tikhonov(), "weight")])
+def test_the_automatic_weight_is_near_the_best_where_light_crosses_the_frame(
+    method: Wiener | Tikhonov, name: str
+) -> None:
+    """What continues the frame is a guess; a weight for noise alone would amplify the guess's errors."""
+    shape = (12, 24, 24)
+    psf = sum(gaussian_psf((11, 11, 11), 0.8 + 0.9 * depth) * (depth + 1) for depth in range(3)) / 6
+    truth = blobs(shape, (0, 0, 0), count=25)
+    image = photographed(truth, psf, 5.0).astype(np.float64)
+    problem = Problem(torch.from_numpy(image), 5.0, Blur(psf, shape, dtype=torch.float64), image.max(), image.mean())
+
+    def correlation(candidate: Wiener | Tikhonov) -> float:
+        (estimate,) = candidate.iterate(problem)
+        return float(np.corrcoef(problem.blur.crop(estimate.object).numpy().ravel(), truth.ravel())[0, 1])
+
+    best = max(correlation(method.replace(**{name: weight})) for weight in 10.0 ** np.arange(-6, 3))
+    assert correlation(method) > 0.88 * best

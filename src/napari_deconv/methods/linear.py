@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Adjoint", "Tikhonov", "Wiener"]
 
-CANDIDATES = 41
-"""How many weights, evenly spaced in their logarithm, the generalised cross-validation tries."""
+LEAST, MOST, CANDIDATES = -6, 2, 25
+"""Logarithms of the least and the largest weight that an automatic choice tries, and how many, evenly spaced."""
 
 Weight = Annotated[float, Field(gt=0, le=1e3)] | Literal["auto"]
 
@@ -74,7 +74,8 @@ class Wiener(Method):
         slider="log",
         shown_min=1e-6,
         shown_max=1,
-        description="Noise-to-signal power ratio: larger is smoother. Auto takes it from the image by cross-validation.",
+        description="Noise-to-signal power ratio: larger is smoother. "
+        "Auto takes what explains the image best once negative values are gone.",
     )
 
     @property
@@ -88,7 +89,7 @@ class Wiener(Method):
         return self.noise == "auto"
 
     def choose(self, problem: Problem) -> Generator[Trial, None, Choice]:
-        """Return the weight of least cross-validation score."""
+        """Return the weight whose non-negative part explains the image best."""
         yield from ()
         return _choice("noise", problem, order=0)
 
@@ -117,8 +118,9 @@ class Tikhonov(Method):
         title="Weight",
         slider="log",
         shown_min=1e-6,
-        shown_max=1,
-        description="Weight of the penalty: larger is smoother. Auto takes it from the image by cross-validation.",
+        shown_max=100,
+        description="Weight of the penalty: larger is smoother. "
+        "Auto takes what explains the image best once negative values are gone.",
     )
     penalty: Literal["size", "gradient", "laplacian"] = field(
         "gradient", title="Penalty", description="What is held small: the values, their slope, or their curvature."
@@ -135,7 +137,7 @@ class Tikhonov(Method):
         return self.weight == "auto"
 
     def choose(self, problem: Problem) -> Generator[Trial, None, Choice]:
-        """Return the weight of least cross-validation score."""
+        """Return the weight whose non-negative part explains the image best."""
         yield from ()
         return _choice("weight", problem, order=self._order)
 
@@ -154,26 +156,21 @@ class Tikhonov(Method):
 
 
 def _choice(name: str, problem: Problem, order: int) -> Choice:
-    """Return the weight that cross-validation finds on a part of the image, to be used on all of it."""
-    import torch
-
-    blur = problem.blur
-    power = torch.fft.rfftn(continue_smoothly(problem.image - problem.background, blur), dim=blur.axes).abs().square()
-    weight = _cross_validated(power, blur.otf.abs().square(), _roughness(problem, order))
-    return Choice(name, weight, f"generalised cross-validation is least at {weight:.3g}")
+    """Return the weight that is found on a part of the image, to be used on all of it."""
+    weight = _most_consistent(problem, order)
+    return Choice(name, weight, f"without its negative values, the result at {weight:.3g} explains the image best")
 
 
 def _regularised_inverse(problem: Problem, weight: Weight, order: int) -> Tensor:
     import torch
 
     blur = problem.blur
+    if weight == "auto":
+        weight = _most_consistent(problem, order)
     continued = continue_smoothly(problem.image - problem.background, blur)
     spectrum = torch.fft.rfftn(continued, dim=blur.axes)
     gain = blur.otf.abs().square()
-    rough = _roughness(problem, order)
-    if weight == "auto":
-        weight = _cross_validated(spectrum.abs().square(), gain, rough)
-    spectrum.mul_(blur.otf.conj()).div_(gain + weight * rough)
+    spectrum.mul_(blur.otf.conj()).div_(gain + weight * _roughness(problem, order))
     inverse: torch.Tensor = torch.fft.irfftn(spectrum, s=[blur.object_shape[axis] for axis in blur.axes], dim=blur.axes)
     return inverse
 
@@ -193,14 +190,20 @@ def _roughness(problem: Problem, order: int) -> Tensor:
     return total.pow(order).clamp(min=1e-6)
 
 
-def _cross_validated(power: Tensor, gain: Tensor, rough: Tensor) -> float:
-    """Return the weight of least generalised cross-validation score (Golub, Heath & Wahba, Technometrics 21 (1979))."""
+def _most_consistent(problem: Problem, order: int) -> float:
+    """Return the weight whose result, its negative values set to zero, explains the image best (least squares).
+
+    Light is never negative. Too small a weight makes ripples of either sign, and what is left of them above zero is too much light;
+    too large a weight is blurred twice. Cross-validation, which judges the image that a result predicts with its ripples, does not
+    see those at frequencies that the microscope does not pass.
+    """
     import torch
 
+    blur, light = problem.blur, problem.image - problem.background
     best, chosen = float("inf"), 1e-2
-    for weight in torch.logspace(-8, 1, CANDIDATES).tolist():
-        left = weight * rough / (gain + weight * rough)
-        score = float((left.square() * power).mean(dtype=torch.float64)) / float(left.mean(dtype=torch.float64)) ** 2
+    for weight in torch.logspace(LEAST, MOST, CANDIDATES).tolist():
+        restored = _regularised_inverse(problem, weight, order).clamp_(min=0)
+        score = float((blur.forward(restored) - light).square().mean(dtype=torch.float64))
         if score < best:
             best, chosen = score, weight
     return chosen
