@@ -41,7 +41,7 @@ class GradientConsensus(Method):
     )
     reference: ClassVar[str] = "Manton 2024"
     order: ClassVar[int] = 12
-    volumes: ClassVar[float] = 13.0
+    volumes: ClassVar[float] = 17.0
 
     kind: Literal["gradient-consensus"] = "gradient-consensus"
     iterations: Iterations = field(

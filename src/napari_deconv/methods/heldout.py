@@ -119,7 +119,10 @@ class Split:
 
     def object_score(self, thing: Tensor) -> np.ndarray[Any, Any]:
         """Return the squared error of the prediction with the blur undone, averaged likewise."""
-        return _grouped(self._blur.undo(self._test - self._blur.forward(thing)).square())
+        missed = self._test - self._blur.forward(thing)
+        if self._blur.mask is not None:
+            missed.mul_(self._blur.mask)
+        return _grouped(self._blur.undo(missed).square())
 
 
 def _grouped(error: Tensor) -> np.ndarray[Any, Any]:

@@ -28,7 +28,7 @@ class Landweber(Method):
     summary: ClassVar[str] = "Least squares, step by step: for images whose noise does not grow with the light."
     reference: ClassVar[str] = "Landweber 1951; Bertero & Boccacci 1998"
     order: ClassVar[int] = 32
-    volumes: ClassVar[float] = 7.5
+    volumes: ClassVar[float] = 9.0
     reach: ClassVar[float] = 2.0
 
     kind: Literal["landweber"] = "landweber"

@@ -75,7 +75,7 @@ class Wiener(Method):
         shown_min=1e-6,
         shown_max=1,
         description="Noise-to-signal power ratio: larger is smoother. "
-        "Auto takes what explains the image best once negative values are gone.",
+        "Auto takes it from the image, by cross-validation and by what light below zero would tell.",
     )
 
     @property
@@ -120,7 +120,7 @@ class Tikhonov(Method):
         shown_min=1e-6,
         shown_max=100,
         description="Weight of the penalty: larger is smoother. "
-        "Auto takes what explains the image best once negative values are gone.",
+        "Auto takes it from the image, by cross-validation and by what light below zero would tell.",
     )
     penalty: Literal["size", "gradient", "laplacian"] = field(
         "gradient", title="Penalty", description="What is held small: the values, their slope, or their curvature."
@@ -157,8 +157,12 @@ class Tikhonov(Method):
 
 def _choice(name: str, problem: Problem, order: int) -> Choice:
     """Return the weight that is found on a part of the image, to be used on all of it."""
-    weight = _most_consistent(problem, order)
-    return Choice(name, weight, f"without its negative values, the result at {weight:.3g} explains the image best")
+    validated, consistent = _cross_validated(problem, order), _most_consistent(problem, order)
+    if validated >= consistent:
+        return Choice(name, validated, f"generalised cross-validation is least at {validated:.3g}")
+    return Choice(
+        name, consistent, f"without its negative values, the result at {consistent:.3g} explains the image best"
+    )
 
 
 def _regularised_inverse(problem: Problem, weight: Weight, order: int) -> Tensor:
@@ -166,7 +170,7 @@ def _regularised_inverse(problem: Problem, weight: Weight, order: int) -> Tensor
 
     blur = problem.blur
     if weight == "auto":
-        weight = _most_consistent(problem, order)
+        weight = float(_choice("weight", problem, order).value)
     continued = continue_smoothly(problem.image - problem.background, blur)
     spectrum = torch.fft.rfftn(continued, dim=blur.axes)
     gain = blur.otf.abs().square()
@@ -190,12 +194,28 @@ def _roughness(problem: Problem, order: int) -> Tensor:
     return total.pow(order).clamp(min=1e-6)
 
 
+def _cross_validated(problem: Problem, order: int) -> float:
+    """Return the weight of least generalised cross-validation score (Golub, Heath & Wahba, Technometrics 21 (1979))."""
+    import torch
+
+    blur = problem.blur
+    power = torch.fft.rfftn(continue_smoothly(problem.image - problem.background, blur), dim=blur.axes).abs().square()
+    gain, rough = blur.otf.abs().square(), _roughness(problem, order)
+    best, chosen = float("inf"), 1e-2
+    for weight in torch.logspace(LEAST, MOST, CANDIDATES).tolist():
+        left = weight * rough / (gain + weight * rough)
+        score = float((left.square() * power).mean(dtype=torch.float64)) / float(left.mean(dtype=torch.float64)) ** 2
+        if score < best:
+            best, chosen = score, weight
+    return chosen
+
+
 def _most_consistent(problem: Problem, order: int) -> float:
     """Return the weight whose result, its negative values set to zero, explains the image best (least squares).
 
     Light is never negative. Too small a weight makes ripples of either sign, and what is left of them above zero is too much light;
-    too large a weight is blurred twice. Cross-validation, which judges the image that a result predicts with its ripples, does not
-    see those at frequencies that the microscope does not pass.
+    too large a weight is blurred twice. Cross-validation does not see ripples at frequencies that the microscope hardly passes, which
+    light from beyond the frame raises in thick stacks; where it asks for more than this, it is right.
     """
     import torch
 

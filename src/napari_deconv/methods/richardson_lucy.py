@@ -54,7 +54,7 @@ class RichardsonLucy(Method):
     summary: ClassVar[str] = "The standard for photon-counting images: keeps the light, never goes negative."
     reference: ClassVar[str] = "Richardson 1972; Lucy 1974; Biggs & Andrews 1997; Wang & Miller 2014"
     order: ClassVar[int] = 10
-    volumes: ClassVar[float] = 10.5
+    volumes: ClassVar[float] = 15.0
 
     kind: Literal["richardson-lucy"] = "richardson-lucy"
     iterations: Iterations = field(
