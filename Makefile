@@ -19,7 +19,7 @@ demo: setup  ## the main job on sample data: napari opens; without a screen, pic
 	else .venv/bin/napari-deconv demo --no-window $(DEMO_ARGS); fi
 
 test: setup  ## the whole suite, real napari windows included (PYTEST_ARGS="-k blur" for a part)
-	@bash scripts/windowed.sh .venv/bin/python -m pytest $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=1 bash scripts/windowed.sh .venv/bin/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 check: setup  ## linters, types, import contracts, manifest
 	@bash scripts/check.sh

@@ -14,6 +14,13 @@ HERE = Path(__file__).resolve()
 ROOT = HERE.parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process, and all windows in one, where the suite runs in several."""
+    for item in items:
+        folder = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group("gui" if folder == "gui" else item.path.name))
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give each test a user's folder of its own, so that none sees what another (or the user) kept there."""
