@@ -85,3 +85,12 @@ def test_words() -> None:
         "about 2.5 h",
     ]
     assert [in_bytes(each) for each in (10, 5_400_000, 3_210_000_000)] == ["1 MB", "5 MB", "3.2 GB"]
+
+
+def test_only_a_method_that_iterates_has_iterations_to_reckon() -> None:
+    pace = Pace()
+    found = {}
+    for kind in ("wiener", "landweber"):
+        asked = nd.Recipe(psf=PSF, method={"kind": kind})
+        found[kind] = forecast(image(), asked, device="cpu", pace=pace).is_guess
+    assert found == {"wiener": False, "landweber": True}

@@ -118,7 +118,7 @@ def forecast(
         work += len(channels) * min(TRIAL, max(padded)) * DRAWS * steps
     return Forecast(
         seconds=work / speed,
-        is_guess=method.is_automatic and iterations is None,
+        is_guess=getattr(method, "iterations", None) == "auto" and iterations is None,
         peak=_peak(image, method, max(padded)),
         available=budget,
         tiles=len(tiles),
