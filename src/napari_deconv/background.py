@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field as attribute
 from typing import Any, Literal
 
 import numpy as np
@@ -29,7 +29,8 @@ class VolumeFigures:
 
     background : counts; lift : counts added to image and background alike, so that negative camera noise stays information;
     scale : a robust maximum above the background; level : the mean above the background;
-    ceiling : counts from which a pixel is saturated, None where none is; saturated : the share of pixels that are.
+    ceiling : counts from which a pixel is saturated, None where none is; saturated : the share of pixels that are;
+    volume : what was measured, as it was read.
     """
 
     background: float
@@ -38,6 +39,7 @@ class VolumeFigures:
     level: float
     ceiling: float | None = None
     saturated: float = 0.0
+    volume: Any = attribute(default=None, repr=False, compare=False)
 
 
 def measure_volume(
@@ -64,7 +66,7 @@ def measure_volume(
     scale = max(peak, light, float(np.ptp(sample)) * 1e-3)
     ceiling = find_ceiling(sample) if saturation == "auto" else None if saturation == "none" else float(saturation)
     share = float(np.mean(sample >= ceiling)) if ceiling is not None else 0.0
-    return VolumeFigures(ground, lift, scale, max(light, 0.0), ceiling, share)
+    return VolumeFigures(ground, lift, scale, max(light, 0.0), ceiling, share, volume)
 
 
 def find_ceiling(volume: np.ndarray[Any, Any]) -> float | None:

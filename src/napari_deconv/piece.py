@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .image import Image, Region
+from .methods.base import Method
 from .posing import compute_slab_psf
 from .psf.base import Grid, PsfModel
 from .running.slabs import Slab, plan_slabs
@@ -56,6 +57,11 @@ class Piece:
         """Return the job's fraction when this share of the piece is done."""
         return self.begin + (self.end - self.begin) * share
 
+    def place(self, tile: Tile) -> tuple[int, int, int]:
+        """Return where in the volume the tile's first voxel lies, its halo included (z, y, x)."""
+        z, y, x = (outer.start + own.start for outer, own in zip(self.outer, tile.outer, strict=True))
+        return z, y, x
+
     def add(self, restored: np.ndarray[Any, Any], target: np.ndarray[Any, Any], region: Region) -> None:
         """Add the restored piece with its halo (Z, Y, X) to the volume asked for, under its weights."""
         first = self.outer[0].start + self.inner[0].start - region.bounds.get("Z", (0, 0))[0]
@@ -71,10 +77,10 @@ class Piece:
         return Region({axis: each for axis, each in bounds.items() if axis in axes})
 
 
-def plan_pieces(image: Image, region: Region, models: Mapping[int, PsfModel], reach: float) -> list[Piece]:
+def plan_pieces(image: Image, region: Region, models: Mapping[int, PsfModel], method: Method) -> list[Piece]:
     """Return the pieces of a region of an image: time points, then channels, then slabs.
 
-    ``models`` holds the resolved PSF of each channel; ``reach`` is the halo in half widths of the PSF.
+    ``models`` holds the resolved PSF of each channel; the method says how far what a pixel becomes depends on its neighbours.
     """
     times = range(image.sizes.get("T", 1))[slice(*region.bounds.get("T", (None, None)))]
     planned = [(time, channel, slab, psf) for time in times for channel, slab, psf in _slabs(image, region, models)]
@@ -82,7 +88,8 @@ def plan_pieces(image: Image, region: Region, models: Mapping[int, PsfModel], re
     pieces = []
     for number, (time, channel, slab, psf) in enumerate(planned):
         z, y, x = (
-            0 if size == 1 else int(reach * (width // 2)) + 1 for size, width in zip(shape, psf.shape, strict=True)
+            0 if size == 1 else max(int(method.reach * (width // 2)) + 1, least)
+            for size, width, least in zip(shape, psf.shape, method.halo, strict=True)
         )
         bounds = {**region.bounds, "Z": _overlap(slab, region)}
         outer, inner = with_halo(shape, bounds, (z, y, x))

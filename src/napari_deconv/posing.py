@@ -99,8 +99,12 @@ def _computed(model: PsfModel, grid: Grid) -> np.ndarray[Any, Any]:
     return psf
 
 
-def pose_problem(pixels: Any, figures: VolumeFigures, blur: Blur, image: Image) -> Problem:
+def pose_problem(
+    pixels: Any, figures: VolumeFigures, blur: Blur, image: Image, place: tuple[int, int, int] = (0, 0, 0)
+) -> Problem:
     """Return the problem of one block: pixels (Z, Y, X) as counts that are never negative.
+
+    place : (z, y, x) of its first voxel in the whole volume.
 
     Raises
     ------
@@ -125,6 +129,9 @@ def pose_problem(pixels: Any, figures: VolumeFigures, blur: Blur, image: Image) 
         scale=figures.scale,
         level=figures.level,
         voxel=(z, y, x),
+        place=place,
+        volume=figures.volume,
+        lift=figures.lift,
     )
 
 

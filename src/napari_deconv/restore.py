@@ -90,7 +90,7 @@ class _Job:
         self.started = clock.perf_counter()
         channels = range(image.sizes.get("C", 1))[slice(*region.bounds.get("C", (None, None)))]
         self.models = {channel: resolve_psf(image, recipe, channel) for channel in channels}
-        self.pieces = plan_pieces(image, region, self.models, recipe.method.reach)
+        self.pieces = plan_pieces(image, region, self.models, recipe.method)
         self.methods: dict[int, Method] = {}
         self.choices: list[Choice] = []
         self.figures: dict[tuple[int, int], VolumeFigures] = {}
@@ -130,7 +130,7 @@ class _Job:
             self.known.choices[key] = yield from self._try_out(piece, end)
         choice = self.known.choices[key]
         self.choices.append(choice)
-        self.methods[channel] = method.settled(choice.value)
+        self.methods[channel] = method.settled_by(choice)
         return replace(piece, begin=end)
 
     def _try_out(self, piece: Piece, end: float) -> Generator[Progress, None, Choice]:
@@ -140,7 +140,8 @@ class _Job:
         pixels = whole[box]
         psf = compute_psf_at(self.image, self.models[piece.channel], (box[0].start + box[0].stop - 1) / 2)
         blur = Blur(fit_to_image(psf, pixels.shape), pixels.shape, self.device)
-        trial = self.recipe.method.choose(pose_problem(pixels, figures, blur, self.image))
+        place = box[0].start, box[1].start, box[2].start
+        trial = self.recipe.method.choose(pose_problem(pixels, figures, blur, self.image, place))
         while True:
             try:
                 tried = next(trial)
@@ -177,7 +178,7 @@ class _Job:
     ) -> Iterator[Progress]:
         """Yield the progress of one tile, after ``done`` voxels of the piece, and put its result in place."""
         blur = self.known.blur(piece.psf, tile.outer_shape, self.device)
-        problem = pose_problem(pixels[tile.outer], self._measured(piece), blur, self.image)
+        problem = pose_problem(pixels[tile.outer], self._measured(piece), blur, self.image, piece.place(tile))
         with closing(self.methods[piece.channel].iterate(problem)) as estimates:
             for estimate in estimates:
                 share = (done + tile.voxels * estimate.step / estimate.steps) / blended.size

@@ -31,6 +31,9 @@ class Problem:
     scale : a robust maximum of (image - background) over the whole image, the same for every block of it.
     level : the mean of (image - background) over the whole image, likewise; a flat start has this value.
     voxel : (z, y, x) µm; 1 where nobody knows.
+    place : (z, y, x) of the block's first voxel in the whole volume, for what must not depend on how it is cut.
+    volume : the whole volume (Z, Y, X) as it was read, numpy or dask, for statistics alone; None where there is but the block.
+    lift : counts that were added to the volume's, to image and background alike.
     """
 
     image: Tensor
@@ -39,6 +42,9 @@ class Problem:
     scale: float
     level: float
     voxel: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    place: tuple[int, int, int] = (0, 0, 0)
+    volume: Any = None
+    lift: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,11 @@ class Method(Settings):
         return False
 
     @property
+    def halo(self) -> tuple[int, int, int]:
+        """Voxels (z, y, x) of halo that a tile needs at least, whatever the PSF."""
+        return 0, 0, 0
+
+    @property
     def is_automatic(self) -> bool:
         """Whether a value is still to be chosen from the image, once for all its tiles: the iterations, by default."""
         return getattr(self, "iterations", None) == "auto"
@@ -123,6 +134,10 @@ class Method(Settings):
     def settled(self, value: float) -> Any:
         """Return a copy whose automatic choice is made."""
         return self.replace(iterations=int(value))
+
+    def settled_by(self, choice: Choice) -> Any:
+        """Return a copy whose automatic choice is this one; a method that chooses several values at once takes them all."""
+        return self.settled(choice.value)
 
     def stopped_at(self, iterations: int) -> Any:
         """Return a copy that makes so many iterations; what else is automatic stays so."""

@@ -24,9 +24,9 @@ Pang et al., "Recorrupted-to-recorrupted: unsupervised deep learning for image d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field as attribute, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,12 +62,13 @@ class Trial:
 
 @dataclass(frozen=True)
 class Choice:
-    """An automatic value, one plain sentence why, and the curve that it was read from."""
+    """An automatic value, one plain sentence why, the curve that it was read from, and values that were chosen with it."""
 
     name: str
     value: float
     why: str
     curve: tuple[float, ...] = ()
+    others: Mapping[str, float] = attribute(default_factory=dict)
 
 
 def choose_iterations(method: Method, problem: Problem) -> Generator[Trial, None, Choice]:

@@ -104,7 +104,7 @@ def forecast(
     chosen, method = choose_device(device), recipe.method
     channels = range(image.sizes.get("C", 1))
     models = {channel: resolve_psf(image, recipe, channel) for channel in channels}
-    pieces, budget = plan_pieces(image, Region({}), models, method.reach), plan_budget(memory, chosen)
+    pieces, budget = plan_pieces(image, Region({}), models, method), plan_budget(memory, chosen)
     volumes = len(channels) * image.sizes.get("T", 1)
     try:
         tiles = [(piece, tile) for piece in pieces for tile in piece.tiles(budget, method.volumes)]
@@ -159,7 +159,8 @@ def _timed(image: Image, recipe: Recipe, device: Any) -> float:
     pixels = image.block()[middle]
     psf = fit_to_image(compute_psf(image, recipe), pixels.shape)
     blur = Blur(psf, pixels.shape, device)
-    problem = pose_problem(pixels, measure_volume(pixels, recipe.background, recipe.saturation), blur, image)
+    figures = measure_volume(pixels, recipe.background, recipe.saturation)
+    problem = pose_problem(pixels, figures, blur, image)
     method: Method = recipe.method.provisional(TIMED) if recipe.method.is_automatic else recipe.method
     stamps = [clock.perf_counter()]
     with closing(method.iterate(problem)) as estimates:
