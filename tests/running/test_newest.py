@@ -1,8 +1,9 @@
-"""Only the newest request counts; errors come back; nothing is told after the end."""
+"""Only the newest request counts; an older one is left at its next step; errors come back; nothing is told after the end."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 from napari_deconv.running.newest import Newest
@@ -27,10 +28,10 @@ class Heard:
 def test_what_was_not_begun_is_dropped() -> None:
     begun, gate, done, failed = threading.Event(), threading.Event(), Heard(), Heard()
 
-    def work(value: int) -> int:
+    def work(value: int) -> list[int]:
         begun.set()
         assert gate.wait(10)
-        return value * value
+        return [value * value]
 
     newest = Newest(work, done, failed)
     newest.ask(1)
@@ -48,7 +49,7 @@ def test_what_was_not_begun_is_dropped() -> None:
 
 def test_an_error_comes_back_and_the_next_request_is_served() -> None:
     done, failed = Heard(), Heard()
-    newest = Newest(lambda value: 1 / value, done, failed)
+    newest = Newest(lambda value: [1 / value], done, failed)
     ticket = newest.ask(0)
     failed.wait()
     assert failed.results[0][0] == ticket
@@ -62,10 +63,10 @@ def test_an_error_comes_back_and_the_next_request_is_served() -> None:
 def test_nothing_is_told_after_the_end() -> None:
     begun, gate, done, failed = threading.Event(), threading.Event(), Heard(), Heard()
 
-    def work(value: int) -> int:
+    def work(value: int) -> list[int]:
         begun.set()
         gate.wait(10)
-        return value
+        return [value]
 
     newest = Newest(work, done, failed)
     newest.ask(1)
@@ -75,3 +76,34 @@ def test_nothing_is_told_after_the_end() -> None:
     newest.close()
     assert not newest._thread.is_alive()
     assert done.results == failed.results == []
+
+
+def test_a_generator_is_left_at_its_next_step_and_closed() -> None:
+    begun, gate, done, failed = threading.Event(), threading.Event(), Heard(), Heard()
+    closed: list[str] = []
+
+    def work(value: str) -> Iterator[str | None]:
+        try:
+            for step in range(1000):
+                yield None if step == 1 else f"{value}{step}"
+                begun.set()
+                if value == "old" and step == 2:
+                    assert gate.wait(10)
+                if value == "new" and step == 2:
+                    return
+        finally:
+            closed.append(value)
+
+    newest = Newest(work, done, failed)
+    newest.ask("old")
+    assert begun.wait(10)
+    ticket = newest.ask("new")
+    gate.set()
+    assert newest.wait(10)
+    newest.close()
+    assert closed == ["old", "new"]
+    told = [result for _, result in done.results]
+    assert told[-2:] == ["new0", "new2"]
+    assert set(told) <= {"old0", "old2", "old3", "new0", "new2"}
+    assert done.results[-1][0] == ticket
+    assert failed.results == []

@@ -61,7 +61,7 @@ class MicroscopeTab(QWidget):  # type: ignore[misc]
         self._answers.made.connect(self._show)
         self._answers.failed.connect(self._on_failed)
         self._newest = Newest(
-            lambda look: portray(look.model, look.grid),
+            lambda look: [portray(look.model, look.grid)],
             self._answers.made.emit,
             lambda ticket, error: self._answers.failed.emit(ticket, str(error)),
         )
