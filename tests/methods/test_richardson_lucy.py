@@ -122,3 +122,14 @@ def test_roughness_smooths_and_climbs_its_own_objective() -> None:
     plain, smooth = last(problem, iterations=60), last(problem, iterations=60, roughness=0.1)
     rough = [goods_roughness(torch.from_numpy(each), problem.voxel, soft) for each in (plain, smooth)]
     assert rough[1] < 0.5 * rough[0]
+
+
+@pytest.mark.parametrize("penalty", [{"tv": 0.01}, {"tv": 0.1}, {"roughness": 0.1}])
+def test_a_penalty_piles_up_no_light_beyond_the_frame(penalty: dict[str, float]) -> None:
+    psf = gaussian_psf((1, 25, 25), sigma=4)
+    scene = blurred(blobs((1, 90, 90), (0, 20, 20), count=25), psf)[:, 30:60, 30:60]
+    problem = posed(np.random.default_rng(5).poisson(scene).astype(np.float32), psf)
+    *_, free = RichardsonLucy(iterations=25, acceleration="none").iterate(problem)
+    brightest = float(free.object.max())
+    *_, held = RichardsonLucy(iterations=25, acceleration="none", **penalty).iterate(problem)
+    assert float(held.object.max()) < 1.5 * brightest

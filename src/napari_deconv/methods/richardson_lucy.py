@@ -9,8 +9,10 @@ never below zero. Biggs-Andrews takes a = <g_{k-1}, g_{k-2}> / <g_{k-2}, g_{k-2}
 takes Nesterov's a = (t_{k-1} - 1) / t_k with t_k = (1 + sqrt(1 + 4 t_{k-1}^2)) / 2. Biggs-Andrews' pace is one number for
 the whole block; the heavy ball's depends on nothing but the step, which keeps tiles alike.
 
-With total variation of weight w the step is  x <- x / (s - w div(grad x / |grad x|)) * H'(...)  (Dey et al., one step late);
-with Good's roughness, whose gradient is held - drawn, it is  x <- x / (s + w held) * ( H'(...) + w drawn ).
+With total variation of weight w the step is  x <- x / (s - v div(grad x / |grad x|)) * H'(...)  (Dey et al., one step late) with
+v = w s: outside the frame, where the data say little, the penalty weighs as little. With v = w its late step overshoots there, the
+further the smaller s, and piles up light that nothing restrains. With Good's roughness, whose gradient is held - drawn, it is
+x <- x / (s + w held) * ( H'(...) + w drawn ).
 
 References
 ----------
@@ -161,13 +163,14 @@ class Climb:
         return torch.mul(point, blur.inverse_sensitivity, out=out).mul_(back)
 
     def _resistance(self, point: Tensor) -> Tensor:
-        """Return (s - w curvature + w held) / s, kept well above zero."""
+        """Return 1 - v curvature / s + w held / s, kept well above zero."""
         import torch
 
         pull = self._roughness.held * self._weight if self._roughness else torch.zeros_like(point)
+        pull.mul_(self._problem.blur.inverse_sensitivity)
         if self._curvature:
             pull.sub_(self._curvature.of(point), alpha=self._tv)
-        return pull.mul_(self._problem.blur.inverse_sensitivity).add_(1).clamp_(min=0.1)
+        return pull.add_(1).clamp_(min=0.1)
 
 
 class HeavyBall:
