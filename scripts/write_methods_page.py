@@ -6,23 +6,29 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from napari_deconv import methods, psf
+from napari_deconv import methods, psf, steps
 from napari_deconv.settings import Described, Settings, describe
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "methods.md"
-HEAD = """# Methods and PSFs
+HEAD = """# Methods, steps and PSFs
 
 <!-- Written by `make docs` from the program itself: change the settings' titles and descriptions, not this page. -->
 
 Every name below is a `kind` in a recipe, a choice in the Restore panel, and a word for `--method` or `--psf`. Every setting
-is a key in the recipe, a control in the panel, and `--set method.KEY=VALUE` or `--set psf.KEY=VALUE` on the command line.
+is a key in the recipe, a control in the panel, and `--set method.KEY=VALUE` or `--set psf.KEY=VALUE` on the command line;
+of the first step before the method `--set prepare.0.KEY=VALUE`, of the first after it `--set finish.0.KEY=VALUE`.
 What the words mean is in [concepts.md](concepts.md).
 """
 
 
 def page() -> str:
     """Return the whole page."""
-    return "\n".join([HEAD, *_family("Methods", methods.family.members()), *_family("PSFs", psf.family.members())])
+    families = {
+        "Methods": methods.family.members(),
+        "Preparation and finishing": steps.family.members(),
+        "PSFs": psf.family.members(),
+    }
+    return "\n".join([HEAD, *(line for title, members in families.items() for line in _family(title, members))])
 
 
 def _family(title: str, members: object) -> Iterator[str]:
@@ -47,7 +53,10 @@ def _member(kind: str, settings: type[Settings]) -> Iterator[str]:
 
 
 def _promises(settings: type[Settings]) -> str:
-    """Return what a method promises at its defaults, in brackets."""
+    """Return what a method promises at its defaults, or where a step may stand, in brackets."""
+    if issubclass(settings, steps.Step):
+        words = {("prepare", "finish"): "before or after the method", ("prepare",): "before the method"}
+        return f" *({words.get(settings.stages, 'after the method')})*"
     if not issubclass(settings, methods.Method):
         return ""
     kept, method = [], settings()

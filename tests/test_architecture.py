@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from napari_deconv import Recipe, methods, psf
+from napari_deconv import Recipe, methods, psf, steps
 from napari_deconv.settings import Described, describe
 
 PACKAGE = Path(__file__).parents[1] / "src" / "napari_deconv"
@@ -141,6 +141,7 @@ def test_choosing_a_method_needs_neither_torch_nor_windows() -> None:
 def settings_fields() -> dict[str, Described]:
     members: dict[str, type[BaseModel]] = {f"method {kind}": cls for kind, cls in methods.family.members().items()}
     members |= {f"psf {kind}": cls for kind, cls in psf.family.members().items()}
+    members |= {f"step {kind}": cls for kind, cls in steps.family.members().items()}
     members["recipe"] = Recipe
     return {f"{name}: {each.name}": each for name, cls in members.items() for each in describe(cls)}
 

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import methods as methods, psf as psf
+    from . import methods as methods, psf as psf, steps as steps
     from .files import read as read, write as write
     from .fitting import Fit as Fit, Fitted as Fitted, fit_psf as fit_psf, fitted_psf as fitted_psf
     from .image import Channel as Channel, Image as Image, Optics as Optics, Region as Region
@@ -25,7 +25,7 @@ _HOMES = {
     "Channel": "image", "Image": "image", "Optics": "image", "Region": "image", "Progress": "progress",
     "Recipe": "recipe", "read": "files", "restore": "restore", "restored": "restore", "sample": "sample", "write": "files",
 }  # fmt: skip
-_ROOMS = ("methods", "psf")
+_ROOMS = ("methods", "psf", "steps")
 
 __all__ = [*_HOMES, *_ROOMS, "__version__"]
 

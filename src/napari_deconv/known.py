@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field as attribute
+from dataclasses import dataclass, field as attribute, replace
 from typing import Any
 
 import numpy as np
 
 from .background import VolumeFigures
+from .image import Image, Region
 from .methods.blur import Blur
 from .methods.heldout import Choice
+from .preparing import Prepared, prepare
+from .recipe import Recipe
 
 __all__ = ["Known"]
 
@@ -25,6 +28,17 @@ class Known:
     figures: dict[Any, VolumeFigures] = attribute(default_factory=dict)
     choices: dict[Any, Choice] = attribute(default_factory=dict)
     blurs: dict[Any, tuple[Any, Blur]] = attribute(default_factory=dict)
+    prepared: dict[Any, Prepared] = attribute(default_factory=dict)
+
+    def prepare(self, image: Image, recipe: Recipe, region: Region) -> Prepared:
+        """Return the image made ready by the recipe; the volumes of the newest preparation are kept."""
+        key = (recipe.prepare, recipe.saturation, image.axes, image.shape, image.spacing)
+        made = prepare(image, recipe, region)
+        kept = self.prepared.get(key)
+        if kept is None:
+            self.prepared = {key: made}
+            return made
+        return replace(made, image=made.image.replace(data=kept.image.data), marks=kept.marks)
 
     def blur(self, psf: np.ndarray[Any, Any], shape: tuple[int, int, int], device: Any) -> Blur:
         """Return the blur of a PSF and a block's shape; the transfer functions of the last two are kept."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .background import MEND, VolumeFigures, measure_volume
+from .background import MEND, VolumeFigures
 from .image import Image
 from .methods.base import Problem
 from .methods.blur import Blur
@@ -100,11 +100,17 @@ def _computed(model: PsfModel, grid: Grid) -> np.ndarray[Any, Any]:
 
 
 def pose_problem(
-    pixels: Any, figures: VolumeFigures, blur: Blur, image: Image, place: tuple[int, int, int] = (0, 0, 0)
+    pixels: Any,
+    figures: VolumeFigures,
+    blur: Blur,
+    image: Image,
+    place: tuple[int, int, int] = (0, 0, 0),
+    untrusted: np.ndarray[Any, Any] | None = None,
 ) -> Problem:
     """Return the problem of one block: pixels (Z, Y, X) as counts that are never negative.
 
     place : (z, y, x) of its first voxel in the whole volume.
+    untrusted : (Z, Y, X), 1 where a pixel is not to be trusted; by default the figures' ceiling tells.
 
     Raises
     ------
@@ -119,6 +125,8 @@ def pose_problem(
             f"the image has pixels that are NaN or infinite ({int((~np.isfinite(block)).sum())} found): {MEND}"
         )
     trusted = None if figures.ceiling is None else block < figures.ceiling
+    if untrusted is not None and untrusted.any():
+        trusted = untrusted == 0
     block += figures.lift
     np.clip(block, 0, None, out=block)
     z, y, x = (pitch or 1.0 for pitch in image.spacing)
@@ -145,19 +153,6 @@ def _masked(blur: Blur, trusted: np.ndarray[Any, Any]) -> Blur:
     mask = torch.from_numpy(trusted).to(blur.device, blur.dtype)
     told = blur.crop(blur.masked(mask).sensitivity)
     return blur.masked(mask.masked_fill_((mask == 0) & (told < TOLD), 1))
-
-
-def saturated_pixels(image: Image, recipe: Recipe) -> Image:
-    """Return where an image is saturated: 1 in pixels that the recipe leaves out of the likelihood, 0 elsewhere."""
-    marked = np.zeros(image.shape, dtype=np.uint8)
-    marks = image.replace(data=marked)
-    for time in range(image.sizes.get("T", 1)):
-        for channel in range(image.sizes.get("C", 1)):
-            pixels = image.block(time, channel)
-            ceiling = measure_volume(pixels, recipe.background, recipe.saturation).ceiling
-            if ceiling is not None:
-                marks.block(time, channel)[...] = np.asarray(pixels) >= ceiling
-    return marks
 
 
 def trial_box(volume: Any, psf_shape: tuple[int, ...], background: float) -> tuple[slice, slice, slice]:

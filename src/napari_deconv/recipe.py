@@ -9,12 +9,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError
 
-from . import methods, psf as psfs
+from . import methods, psf as psfs, steps
 from .methods.base import Method
 from .psf.base import PsfModel
 from .settings import Settings, explain_invalid, field
+from .steps.base import FINISH, PREPARE, Step
 
 __all__ = ["Recipe"]
+
+FILES = ("path", "dark")
+"""Keys of a PSF or a step that name a file."""
 
 
 def _as_psf(value: Any) -> Any:
@@ -33,6 +37,24 @@ def _as_psf(value: Any) -> Any:
 
 
 AnyPsf = Annotated[SerializeAsAny[PsfModel] | None, BeforeValidator(_as_psf)]
+
+
+def _as_steps(stage: str) -> Any:
+    """Return what makes steps of a list of steps, kinds and mappings, all of which may stand at this stage."""
+
+    def parsed(values: Any) -> tuple[Step, ...]:
+        listed = values if isinstance(values, (list, tuple)) else [values]
+        made = tuple(steps.family.parse(each) for each in listed if each is not None)
+        for step in made:
+            if stage not in step.stages:
+                raise ValueError(f"{step.kind_name()} cannot stand in '{stage}': put it into '{step.stages[0]}'")
+        return made
+
+    return BeforeValidator(parsed)
+
+
+Preparation = Annotated[tuple[SerializeAsAny[Step], ...], _as_steps(PREPARE)]
+Finishing = Annotated[tuple[SerializeAsAny[Step], ...], _as_steps(FINISH)]
 AnyMethod = Annotated[SerializeAsAny[Method], BeforeValidator(methods.family.parse)]
 
 
@@ -50,6 +72,9 @@ class Recipe(Settings):
 
     version: Literal[1] = 1
     psf: AnyPsf = None
+    prepare: Preparation = field(
+        (), title="Preparation", description="Steps that the image goes through before the method, in this order."
+    )
     background: Literal["auto"] | float = field(
         "auto",
         title="Background",
@@ -64,12 +89,15 @@ class Recipe(Settings):
         "Auto finds where the camera's range ended; none trusts every pixel.",
     )
     method: AnyMethod = field({"kind": "richardson-lucy"}, title="Method")
+    finish: Finishing = field(
+        (), title="Finishing", description="Steps that the result goes through after the method, in this order."
+    )
 
     @classmethod
     def load(cls, path: str | Path) -> Recipe:
         """Read a recipe from a YAML file.
 
-        A relative ``psf.path`` is taken from where the recipe lies.
+        A relative path of a PSF or a step is taken from where the recipe lies.
         """
         import yaml
 
@@ -82,9 +110,7 @@ class Recipe(Settings):
             raise ValueError(f"{where} is not readable as YAML: {_place_of(error)}") from None
         if not isinstance(values, dict):
             raise ValueError(f"{where} holds no recipe: it must be a mapping with psf and method")
-        beside = values.get("psf")
-        if isinstance(beside, dict) and isinstance(beside.get("path"), str):
-            values["psf"] = {**beside, "path": str((where.parent / beside["path"]).resolve())}
+        values = {key: _beside(where.parent, each) for key, each in values.items()}
         return cls.parse(values)
 
     @classmethod
@@ -103,8 +129,9 @@ class Recipe(Settings):
         return self.parse(values)
 
     def dump(self) -> dict[str, Any]:
-        """Return plain values, ready for YAML or JSON."""
-        return self.model_dump(mode="json", exclude_none=True)
+        """Return plain values, ready for YAML or JSON; stages without steps are left out."""
+        values = self.model_dump(mode="json", exclude_none=True)
+        return {key: each for key, each in values.items() if each != []}
 
     def to_yaml(self) -> str:
         """Return the YAML text."""
@@ -123,14 +150,37 @@ class Recipe(Settings):
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
+def _beside(folder: Path, value: Any) -> Any:
+    """Return the values of a part of a recipe with its relative paths taken from a folder."""
+    if isinstance(value, list):
+        return [_beside(folder, each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    paths = {key: each for key, each in value.items() if key in FILES and isinstance(each, str) and each}
+    return {**value, **{key: str((folder / each).resolve()) for key, each in paths.items()}}
+
+
 def _set_dotted(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set ``method.iterations``, or ``prepare.0.radius`` of a list, of which the next free place adds an entry."""
     *parents, last = key.split(".")
-    inner = values
-    for parent in parents:
-        nested = inner.setdefault(parent, {})
-        if not isinstance(nested, dict):
+    inner: Any = values
+    for place, parent in enumerate(parents):
+        is_list = parent in (PREPARE, FINISH) and place == 0
+        if isinstance(inner, list):
+            if not parent.isdigit() or int(parent) > len(inner):
+                raise ValueError(
+                    f"'{key}' cannot be set: '{parent}' must be the number of a step, from 0 to {len(inner)}"
+                )
+            if int(parent) == len(inner):
+                inner.append({})
+            nested = inner[int(parent)]
+        else:
+            nested = inner.setdefault(parent, [] if is_list else {})
+        if not isinstance(nested, (dict, list)):
             raise ValueError(f"'{key}' cannot be set: '{parent}' holds a plain value, not keys")
         inner = nested
+    if isinstance(inner, list):
+        raise ValueError(f"'{key}' cannot be set: say which field of the step, such as {key}.kind")
     if last == "kind" and inner.get("kind") not in (None, value):
         inner.clear()
     inner[last] = value

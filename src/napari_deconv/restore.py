@@ -18,6 +18,7 @@ from .methods.blur import Blur
 from .methods.heldout import Choice
 from .piece import Piece, plan_pieces
 from .posing import compute_psf, compute_psf_at, fit_to_image, pose_problem, resolve_psf, trial_box
+from .preparing import finish
 from .progress import Progress
 from .psf.base import Grid
 from .recipe import Recipe
@@ -85,7 +86,9 @@ class _Job:
     def __init__(
         self, image: Image, recipe: Recipe, device: Any, memory: str | int, region: Region, known: Known
     ) -> None:
-        self.image, self.recipe, self.device, self.region, self.known = image, recipe, device, region, known
+        self.recipe, self.device, self.known = recipe, device, known
+        self.prepared = known.prepare(image, recipe, region)
+        self.image, self.region = image, region = self.prepared.image, self.prepared.region
         self.budget = plan_budget(memory, device)
         self.started = clock.perf_counter()
         channels = range(image.sizes.get("C", 1))[slice(*region.bounds.get("C", (None, None)))]
@@ -112,9 +115,10 @@ class _Job:
 
     def _measured(self, piece: Piece) -> VolumeFigures:
         place = piece.time, piece.channel
-        asked = self.recipe.background, self.recipe.saturation
+        is_marked = self.prepared.marks is not None
+        asked = self.recipe.background, "none" if is_marked else self.recipe.saturation, self.recipe.prepare
         if (place, asked) not in self.known.figures:
-            self.known.figures[place, asked] = measure_volume(self.image.block(*place), *asked)
+            self.known.figures[place, asked] = measure_volume(self.image.block(*place), *asked[:2])
         return self.figures.setdefault(place, self.known.figures[place, asked])
 
     def _settle(self, piece: Piece) -> Generator[Progress, None, Piece]:
@@ -123,7 +127,7 @@ class _Job:
         if channel in self.methods or not method.is_automatic:
             self.methods.setdefault(channel, method)
             return piece
-        key = (channel, self.models[channel], method, self.recipe.background, self.recipe.saturation)
+        key = (channel, self.models[channel], self.recipe.replace(psf=None, finish=()))
         end = piece.begin
         if key not in self.known.choices:
             end = piece.fraction(0.3)
@@ -141,7 +145,8 @@ class _Job:
         psf = compute_psf_at(self.image, self.models[piece.channel], (box[0].start + box[0].stop - 1) / 2)
         blur = Blur(fit_to_image(psf, pixels.shape), pixels.shape, self.device)
         place = box[0].start, box[1].start, box[2].start
-        trial = self.recipe.method.choose(pose_problem(pixels, figures, blur, self.image, place))
+        untrusted = self.prepared.untrusted(piece.time, piece.channel, box)
+        trial = self.recipe.method.choose(pose_problem(pixels, figures, blur, self.image, place, untrusted))
         while True:
             try:
                 tried = next(trial)
@@ -178,7 +183,9 @@ class _Job:
     ) -> Iterator[Progress]:
         """Yield the progress of one tile, after ``done`` voxels of the piece, and put its result in place."""
         blur = self.known.blur(piece.psf, tile.outer_shape, self.device)
-        problem = pose_problem(pixels[tile.outer], self._measured(piece), blur, self.image, piece.place(tile))
+        untrusted = self.prepared.untrusted(piece.time, piece.channel, piece.outer)
+        marks = None if untrusted is None else untrusted[tile.outer]
+        problem = pose_problem(pixels[tile.outer], self._measured(piece), blur, self.image, piece.place(tile), marks)
         with closing(self.methods[piece.channel].iterate(problem)) as estimates:
             for estimate in estimates:
                 share = (done + tile.voxels * estimate.step / estimate.steps) / blended.size
@@ -221,7 +228,8 @@ class _Job:
             ),
             **describe_choices(self.figures.values(), self.choices),
         }
-        image = part.replace(data=result, history=(*self.image.history, record))
+        record["notices"] = [*self.prepared.notices, *record["notices"]]
+        image = finish(part.replace(data=result, history=(*self.image.history, record)), self.recipe.finish)
         return Progress(1.0, self.iterations, self.iterations, self.tiles, seconds, {}, lambda: image, is_result=True)
 
 

@@ -13,7 +13,7 @@ from tests.scenes import Array, blobs, blurred, gaussian_psf, nrmse, saved_psf
 import napari_deconv as nd
 from napari_deconv.background import find_ceiling
 from napari_deconv.methods.blur import Blur
-from napari_deconv.posing import saturated_pixels
+from napari_deconv.preparing import untrusted_pixels
 
 PSF = gaussian_psf((1, 9, 9), 1.5)
 SHAPE = (1, 64, 64)
@@ -93,5 +93,5 @@ def test_the_end_of_the_camera_is_found(top: int, pixels: int, found: float | No
 def test_a_given_ceiling_is_taken_and_the_mask_can_be_seen() -> None:
     pixels = np.arange(64, dtype=np.float32).reshape(8, 8)
     image = nd.Image(pixels)
-    assert saturated_pixels(image, nd.Recipe(psf="gaussian", saturation=60)).numpy().sum() == 4
-    assert saturated_pixels(image, nd.Recipe(psf="gaussian")).numpy().sum() == 0
+    assert untrusted_pixels(image, nd.Recipe(psf="gaussian", saturation=60)).numpy().sum() == 4
+    assert untrusted_pixels(image, nd.Recipe(psf="gaussian")).numpy().sum() == 0

@@ -261,6 +261,17 @@ def methods(
 
 
 @app.command()
+def steps(
+    kind: Annotated[str | None, Argument(metavar="[KIND]", help="Only this one, with its fields.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List every step of preparation and finishing, where it may stand, and its fields."""
+    from .telling import tell_steps
+
+    tell_steps(kind, as_json)
+
+
+@app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Check versions, devices, memory, Qt and what is missing, and say how to mend it."""
     from .telling import tell_health

@@ -31,6 +31,8 @@ def asked_recipe(flags: PsfFlags, method: str | None, optics: Mapping[str, Any])
         changes["psf"] = asked_psf(flags.psf)
     if method is not None:
         changes["method.kind"] = method
+    for stage, kinds, there in (("prepare", flags.prepare, recipe.prepare), ("finish", flags.finish, recipe.finish)):
+        changes |= {f"{stage}.{len(there) + number}.kind": kind for number, kind in enumerate(kinds or ())}
     changes |= dict(assigned(each) for each in flags.changes or ())
     of_psf = any(key.startswith("psf.") for key in changes)
     if of_psf and recipe.psf is None and not {"psf", "psf.kind"} & set(changes):

@@ -51,6 +51,17 @@ class PsfFlags:
             help="The PSF: a model (see 'napari-deconv methods --psf') or a file that holds one.",
         ),
     ] = None
+    prepare: Annotated[
+        list[str] | None,
+        Option(
+            "--prepare",
+            metavar="KIND",
+            help="Add a step before the method, see 'napari-deconv steps'; may be repeated.",
+        ),
+    ] = None
+    finish: Annotated[
+        list[str] | None, Option("--finish", metavar="KIND", help="Add a step after the method; may be repeated.")
+    ] = None
     changes: Annotated[
         list[str] | None,
         Option(

@@ -17,6 +17,7 @@ __all__ = [
     "tell_file",
     "tell_health",
     "tell_methods",
+    "tell_steps",
     "worded_figures",
 ]
 
@@ -102,6 +103,23 @@ def tell_methods(kind: str | None, psf: bool, as_json: bool) -> None:
     )
 
 
+def tell_steps(kind: str | None, as_json: bool) -> None:
+    """Print every step of preparation and finishing, or one with its fields."""
+    from .. import steps
+
+    family = steps.family
+    if kind is not None:
+        member = describe_member(kind, family[kind])
+        print_json(member) if as_json else _print_member(member)
+        return
+    members = [{**describe_member(name, each), "stages": list(each.stages)} for name, each in family.members().items()]
+    if as_json:
+        print_json(members)
+        return
+    rows = [[each["kind"], each["title"], " or ".join(each["stages"]), each["summary"]] for each in members]
+    print_table(("kind", "title", "where", "summary"), rows)
+
+
 def describe_member(kind: str, settings: Any) -> dict[str, Any]:
     """Return what there is to know of a method or PSF model, its fields with type, default, bounds and unit."""
     from dataclasses import asdict
@@ -159,7 +177,8 @@ def worded_figures(figures: Mapping[str, Any], before: str = "") -> list[str]:
 def _print_member(member: Mapping[str, Any]) -> None:
     print(f"{member['title']} ({member['kind']})")
     print(member["summary"])
-    print(f"Reference: {member['reference']}")
+    if member["reference"]:
+        print(f"Reference: {member['reference']}")
     rows = [
         [each["name"], _typed(each), _default(each), _bounds(each), each["unit"], each["description"]]
         for each in member["fields"]

@@ -18,6 +18,7 @@ from ..methods.base import Method
 from ..methods.blur import Blur, plan_object_shape
 from ..piece import plan_pieces
 from ..posing import compute_psf, fit_to_image, pose_problem, resolve_psf
+from ..preparing import prepare
 from ..recipe import Recipe
 from .device import choose_device, plan_budget
 
@@ -102,6 +103,7 @@ def forecast(
         when image and recipe do not fit.
     """
     chosen, method = choose_device(device), recipe.method
+    image = prepare(image, recipe, Region({})).image
     channels = range(image.sizes.get("C", 1))
     models = {channel: resolve_psf(image, recipe, channel) for channel in channels}
     pieces, budget = plan_pieces(image, Region({}), models, method), plan_budget(memory, chosen)
