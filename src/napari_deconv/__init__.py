@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from .recipe import Recipe as Recipe
     from .restore import restore as restore, restored as restored
     from .sample import sample as sample
+    from .search import Search as Search, Span as Span
 
 _HOMES = {
     "Fit": "fitting", "Fitted": "fitting", "fit_psf": "fitting", "fitted_psf": "fitting",
     "Channel": "image", "Image": "image", "Optics": "image", "Region": "image", "Progress": "progress",
     "Recipe": "recipe", "read": "files", "restore": "restore", "restored": "restore", "sample": "sample", "write": "files",
+    "Search": "search", "Span": "search",
 }  # fmt: skip
 _ROOMS = ("methods", "psf", "steps")
 

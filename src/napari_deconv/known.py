@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .background import VolumeFigures
+from .background import VolumeFigures, measure_volume
 from .image import Image, Region
 from .methods.blur import Blur
 from .methods.heldout import Choice
@@ -39,6 +39,14 @@ class Known:
             self.prepared = {key: made}
             return made
         return replace(made, image=made.image.replace(data=kept.image.data), marks=kept.marks)
+
+    def measure(self, prepared: Prepared, recipe: Recipe, time: int, channel: int) -> VolumeFigures:
+        """Return the figures of a whole volume of the prepared image; a ceiling only where no marks tell what is saturated."""
+        asked = recipe.background, "none" if prepared.marks is not None else recipe.saturation
+        key = (time, channel), asked, recipe.prepare
+        if key not in self.figures:
+            self.figures[key] = measure_volume(prepared.image.block(time, channel), *asked)
+        return self.figures[key]
 
     def blur(self, psf: np.ndarray[Any, Any], shape: tuple[int, int, int], device: Any) -> Blur:
         """Return the blur of a PSF and a block's shape; the transfer functions of the last two are kept."""

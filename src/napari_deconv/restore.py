@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .background import VolumeFigures, measure_volume
+from .background import VolumeFigures
 from .image import Image, Region
 from .known import Known
 from .methods.base import Estimate, Method
@@ -115,11 +115,8 @@ class _Job:
 
     def _measured(self, piece: Piece) -> VolumeFigures:
         place = piece.time, piece.channel
-        is_marked = self.prepared.marks is not None
-        asked = self.recipe.background, "none" if is_marked else self.recipe.saturation, self.recipe.prepare
-        if (place, asked) not in self.known.figures:
-            self.known.figures[place, asked] = measure_volume(self.image.block(*place), *asked[:2])
-        return self.figures.setdefault(place, self.known.figures[place, asked])
+        figures = self.known.measure(self.prepared, self.recipe, *place)
+        return self.figures.setdefault(place, figures)
 
     def _settle(self, piece: Piece) -> Generator[Progress, None, Piece]:
         """Make the automatic choices of a channel at its first piece; return the piece with the share that is left to do."""
