@@ -48,6 +48,7 @@ def prepare(image: Image, recipe: Recipe, region: Region) -> Prepared:
         in one sentence with the remedy, when a step does not fit the image.
     """
     if not recipe.prepare:
+        _apply(image, recipe.finish)
         return Prepared(image, None, region)
     marks = each_volume(image, lambda volume, *_: _saturated(volume, recipe), dtype=np.uint8)
     source = image
@@ -55,16 +56,15 @@ def prepare(image: Image, recipe: Recipe, region: Region) -> Prepared:
         marks = step.mark(marks, source)
         region = step.moved(region, source)
         source = step.apply(source)
+    _apply(source, recipe.finish)
     notices = dict.fromkeys(step.notice() for step in recipe.prepare if step.notice())
     return Prepared(_kept(source), _kept(marks), region, tuple(notices))
 
 
 def finish(result: Image, steps: Sequence[Step]) -> Image:
     """Return what finishing makes of a result, in memory."""
-    finished = result
-    for step in steps:
-        finished = step.apply(finished)
-    return finished if not steps else finished.replace(data=np.asarray(finished.data))
+    finished = _apply(result, steps)
+    return finished.replace(data=np.asarray(finished.data)) if steps else result
 
 
 def untrusted_pixels(image: Image, recipe: Recipe) -> Image:
@@ -76,6 +76,13 @@ def untrusted_pixels(image: Image, recipe: Recipe) -> Image:
     if marks is None:
         marks = each_volume(image, lambda volume, *_: _saturated(volume, recipe), dtype=np.uint8)
     return marks.replace(data=np.asarray(marks.data))
+
+
+def _apply(image: Image, steps: Sequence[Step]) -> Image:
+    """Return the image after steps, none of which computes anything yet: one that does not fit is refused before a run begins."""
+    for step in steps:
+        image = step.apply(image)
+    return image
 
 
 def _saturated(volume: np.ndarray[Any, Any], recipe: Recipe) -> np.ndarray[Any, Any]:

@@ -210,7 +210,7 @@ class Live(QObject):  # type: ignore[misc]
 
     def show(self, image: Image, aim: Aim, region: Region) -> None:
         """Put an estimate on the canvas: in place where it covers the same pixels."""
-        data, told = Likeness.of(aim.layer, aim.axes, region).shown(image)
+        data, told = Likeness.of(aim.layer, aim.axes, region, aim.image).shown(image)
         told["metadata"] = {**told["metadata"], HELPER: "live"}
         if self.layer is None:
             self._insert(data, {**told, "name": f"{aim.layer.name} [live]"}, aim.layer)

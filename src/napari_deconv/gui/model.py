@@ -20,6 +20,7 @@ from ..settings import Described, Settings, describe, explain_invalid
 from .axes import guess_axes
 from .judging import parsed, positive
 from .layers import image_of, told_of
+from .step_lists import StepLists, misfit
 
 __all__ = ["FROM_LAYER", "FROM_METADATA", "Check", "RestoreModel", "optical_fields", "psf_sources", "told"]
 
@@ -64,6 +65,7 @@ class RestoreModel:
         self.background: Any = "auto"
         self.only_current = False
         self.keeps_results = False
+        self.steps = StepLists(self.changed.emit)
         self._typed: dict[str, Any] = {}
         self._checked: tuple[Any, Check] | None = None
 
@@ -101,6 +103,7 @@ class RestoreModel:
     def take(self, recipe: Recipe) -> None:
         """Choose all that a recipe says, as if each value had been typed; without a PSF of its own, the metadata's."""
         self.background = recipe.background
+        self.steps.take(recipe)
         self.psf = FROM_METADATA if recipe.psf is None else type(recipe.psf).model_fields["kind"].default
         values = recipe.psf.model_dump(exclude_defaults=True, exclude={"kind"}) if recipe.psf is not None else {}
         self._typed = {key: each for key, each in self._typed.items() if not key.startswith(f"psf.{self.psf}.")}
@@ -135,7 +138,7 @@ class RestoreModel:
     def check(self) -> Check:
         """Judge all choices; the answer to the same choices is kept."""
         typed = tuple(sorted(self._typed.items(), key=str))
-        choices = (self.axes, self.psf, self.method, self.background)
+        choices = (self.axes, self.psf, self.method, self.background, self.steps.state)
         state = (choices, typed, _seen(self.source), _seen(self.psf_layer) if self.psf == FROM_LAYER else None)
         if self._checked is None or self._checked[0] != state:
             self._checked = (state, self._judged())
@@ -146,10 +149,11 @@ class RestoreModel:
         image = self._image(problems)
         method = parsed(methods.family[self.method], self.typed(f"method.{self.method}"), "method", problems)
         psf = self._psf(problems)
-        background = self._background(problems)
+        background, steps = self._background(problems), self.steps.parsed(problems)
         if problems or image is None:
             return Check(problems=problems)
-        recipe = Recipe(psf=psf, background=background, method=method)
+        recipe = Recipe.model_validate({"psf": psf, "background": background, "method": method, **steps})
+        problems.update(misfit(image, recipe))
         recipe = self._fitted(image, recipe, problems)
         return Check(image, recipe, problems)
 
@@ -206,7 +210,7 @@ class RestoreModel:
             problems.update(self._placed(str(error)))
             return recipe
         is_typed = bool(self.typed("optics")) and len(image.channels) == 1
-        return Recipe(psf=model, background=recipe.background, method=recipe.method) if is_typed else recipe
+        return recipe.replace(psf=model) if is_typed else recipe
 
     def _placed(self, sentence: str) -> dict[str, str]:
         """Return a sentence under each field that it names."""

@@ -24,6 +24,7 @@ from .recipe_bar import RecipeBar
 from .results import Likeness, current_place, place_result
 from .scrub import Scrub
 from .sections import ImageSection, MethodSection, PsfSection, source_image
+from .steps_section import with_steps
 from .tuning import Tuning
 
 __all__ = ["KEYS", "RestorePanel"]
@@ -73,7 +74,7 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         self.image = ImageSection(self.model, self.viewer)
         self.psf = PsfSection(self.model, self.viewer)
         self.method = MethodSection(self.model)
-        self.sections = (self.image, self.psf, self.method)
+        self.sections = with_steps(self.model, self.image, self.psf, self.method)
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(2, 2, 2, 2)
@@ -217,7 +218,7 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         layer, axes, image, region = self.model.source, self.model.read_axes, check.image, None
         if self.model.only_current:
             region = current_place(self.viewer, layer, axes)
-        self._likeness = Likeness.of(layer, axes, region)
+        self._likeness = Likeness.of(layer, axes, region, image)
         self._job = Job(image, check.recipe, layer.name, region=region, **engine())
         self._job.progressed.connect(self._on_progress)
         self._job.finished.connect(self._on_finished)

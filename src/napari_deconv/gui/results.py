@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,10 +47,12 @@ class Likeness:
     metadata: Mapping[str, Any]
     rgb_peak: float | None
     layer: Any
+    image: Image | None = None
+    starts: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, layer: Any, axes: str, region: Region | None = None) -> Likeness:
-        """Return the likeness of an image layer, moved to a region of it."""
+    def of(cls, layer: Any, axes: str, region: Region | None = None, image: Image | None = None) -> Likeness:
+        """Return the likeness of an image layer, moved to a region of it; ``image`` is what the layer was read as."""
         attributes = {name: getattr(layer, name) for name in ("scale", "translate", *PLACED, *LOOKS)}
         if not layer.rgb:
             attributes["colormap"] = layer.colormap
@@ -61,20 +63,35 @@ class Likeness:
         if layer.rgb:
             dtype = np.dtype(layer.dtype)
             peak = float(np.iinfo(dtype).max) if dtype.kind in "iu" else 1.0
-        return cls(layer.name, axes, attributes, layer.metadata, peak, layer)
+        return cls(layer.name, axes, attributes, layer.metadata, peak, layer, image, tuple(starts))
 
     def shown(self, result: Image) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:
         """Return the result's array in the source's order of axes, and the attributes of its layer."""
         data = np.transpose(result.numpy(), [result.axes.index(axis) for axis in self.axes])
         metadata = {**self.metadata, **notes_of(result)}
         metadata[KEY]["source"] = self.name
-        told = {**self.attributes, "metadata": metadata, "rgb": self.rgb_peak is not None}
+        told = {**self.attributes, **self._place(result), "metadata": metadata, "rgb": self.rgb_peak is not None}
         if self.rgb_peak is not None:
             return np.clip(data / np.float32(self.rgb_peak), 0, 1), told
         return data, told
 
+    def _place(self, result: Image) -> dict[str, Any]:
+        """Return scale and translate where a step has cropped the image or made other pixels of it."""
+        steps = (result.history[-1].get("recipe", {}) if result.history else {}).get("prepare", [])
+        if self.image is None or (
+            result.voxel == self.image.voxel and not any(each["kind"] == "crop" for each in steps)
+        ):
+            return {}
+        image, axes = self.image, self.axes[: self.layer.ndim]
+        ratio = [result.voxel.get(axis, 1.0) / image.voxel.get(axis, 1.0) for axis in axes]
+        moved = {axis: result.origin.get(axis, 0.0) - image.origin.get(axis, 0.0) for axis in axes if axis in "ZYX"}
+        starts = [moved.get(axis, 0.0) / image.voxel.get(axis, 1.0) for axis in axes]
+        fixed = np.asarray(self.attributes["translate"]) - _moved(self.layer, self.starts)
+        at = [start if axis in "ZYX" else own for axis, start, own in zip(axes, starts, self.starts, strict=True)]
+        return {"scale": np.asarray(self.layer.scale) * ratio, "translate": fixed + _moved(self.layer, at)}
 
-def _moved(layer: Any, starts: list[int]) -> np.ndarray[Any, Any]:
+
+def _moved(layer: Any, starts: Sequence[float]) -> np.ndarray[Any, Any]:
     """Return by how much (in the layer's own frame, before its affine) a region's first pixel lies off the layer's."""
     from napari.utils.transforms import Affine
 
