@@ -58,7 +58,7 @@ def test_from_drop_to_saved_file(
 
     words: list[str] = []
     press(qtbot, panel, "restore")
-    panel._job.progressed.connect(lambda step: words.append(step.words))
+    panel.runs.job.progressed.connect(lambda step: words.append(step.words))
     qtbot.waitUntil(lambda: "cells [Richardson-Lucy]" in viewer.layers, timeout=40000)
     assert any(each.startswith("iteration ") and f"of {count}" in each for each in words)
     assert "left" in words[0]

@@ -45,7 +45,7 @@ def set_iterations(qtbot: Any, panel: Any, count: Any) -> None:
 
 
 def wait_for_end(qtbot: Any, panel: Any, timeout: int = 40000) -> None:
-    qtbot.waitUntil(lambda: panel._job is None, timeout=timeout)
+    qtbot.waitUntil(lambda: not panel.runs.is_running, timeout=timeout)
 
 
 def nothing_runs() -> bool:
@@ -61,7 +61,7 @@ def start(qtbot: Any, panel: Any) -> None:
 def seconds_to_stop(qtbot: Any, panel: Any) -> float:
     began = time.perf_counter()
     press(qtbot, panel, "cancel")
-    qtbot.waitUntil(lambda: nothing_runs() and panel._job is None, timeout=10000)
+    qtbot.waitUntil(lambda: nothing_runs() and not panel.runs.is_running, timeout=10000)
     return time.perf_counter() - began
 
 
@@ -90,7 +90,7 @@ def test_cancel_within_a_second_and_a_window_that_answers(qtbot: Any, ready: Any
     dialog = viewer.window._qt_window._activity_dialog
     (stop,) = [each for each in dialog.findChildren(QPushButton) if each.text() == "Cancel"]
     qtbot.mouseClick(stop, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: nothing_runs() and panel._job is None, timeout=10000)
+    qtbot.waitUntil(lambda: nothing_runs() and not panel.runs.is_running, timeout=10000)
     assert status(panel).startswith("Cancelled"), "the activity dock's button stops it too"
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
-__all__ = ["join_tabs", "problem_style"]
+__all__ = ["join_tabs", "let_right_docks_reach_down", "problem_style"]
 
 OURS = ("(napari-deconv)", "(Deconvolution)")
 
@@ -24,6 +25,13 @@ def join_tabs(panel: QWidget) -> None:
     if others and dock not in window.tabifiedDockWidgets(others[0]):
         window.tabifyDockWidget(others[0], dock)
         dock.raise_()
+
+
+def let_right_docks_reach_down(panel: QWidget) -> None:
+    """Let the docks on the right keep their height beside a panel that is docked at the bottom."""
+    window = _above(panel, QMainWindow)
+    if window is not None:
+        window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
 
 
 def _above(widget: QWidget, kind: type[QWidget]) -> Any:

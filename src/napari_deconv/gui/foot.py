@@ -32,7 +32,19 @@ class Foot(QWidget):  # type: ignore[misc]
         self.keep = QCheckBox("Keep earlier results")
         self.keep.setObjectName("keep")
         self.keep.setToolTip("Off: a run brings the layer of the same name up to date. On: every run adds a layer.")
+        self.sweep = made_button(
+            "Sweep…",
+            "sweep",
+            "What the canvas shows under a range of one or two settings, side by side.",
+            keys["sweep"],
+        )
         self.run = made_button("Restore", "restore", "Restore the image into a layer of its own.", keys["restore"])
+        self.queue = made_button(
+            "Queue",
+            "queue it",
+            "Restore this later, when what runs now is over. With several image layers selected in the layer list: all of them.",
+            keys["queue"],
+        )
         self.stop = made_button("Cancel", "cancel", "Stop the run; nothing is kept of it.", keys["cancel"])
         self.side = made_button(
             "Side by side", "beside", "Source and result in two linked views, and back.", keys["beside"]
@@ -58,7 +70,7 @@ class Foot(QWidget):  # type: ignore[misc]
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        for row in ((self.live, self.slab), (self.run, self.stop, self.side)):
+        for row in ((self.live, self.slab, self.sweep), (self.run, self.queue, self.stop, self.side)):
             line = QHBoxLayout()
             for button in row:
                 line.addWidget(button)

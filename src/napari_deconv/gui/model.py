@@ -26,6 +26,8 @@ __all__ = ["FROM_LAYER", "FROM_METADATA", "Check", "RestoreModel", "optical_fiel
 
 FROM_METADATA = "metadata"
 FROM_LAYER = "layer"
+KEPT = ("method", "background", "saturation", "keeps_results")
+"""Choices that are remembered from one start to the next, beside the values of the methods."""
 ASKED = ("numerical_aperture", "immersion_index", "emission")
 """What an image must tell before a PSF can be computed for it."""
 
@@ -63,6 +65,7 @@ class RestoreModel:
         self.psf_layer: Any = None
         self.method = methods.names()[0]
         self.background: Any = "auto"
+        self.saturation: Any = "auto"
         self.only_current = False
         self.keeps_results = False
         self.steps = StepLists(self.changed.emit)
@@ -102,13 +105,39 @@ class RestoreModel:
 
     def take(self, recipe: Recipe) -> None:
         """Choose all that a recipe says, as if each value had been typed; without a PSF of its own, the metadata's."""
-        self.background = recipe.background
+        self.background, self.saturation = recipe.background, recipe.saturation
         self.steps.take(recipe)
         self.psf = FROM_METADATA if recipe.psf is None else type(recipe.psf).model_fields["kind"].default
         values = recipe.psf.model_dump(exclude_defaults=True, exclude={"kind"}) if recipe.psf is not None else {}
         self._typed = {key: each for key, each in self._typed.items() if not key.startswith(f"psf.{self.psf}.")}
         self._typed |= {f"psf.{self.psf}.{name}": each for name, each in values.items()}
         self.take_method(recipe.method)
+
+    def check_of(self, layer: Any) -> Check:
+        """Judge the same choices for another layer, of which voxel size and optics are as it says them itself."""
+        other = RestoreModel()
+        for name in ("psf", "psf_layer", "method", "background", "saturation", "steps"):
+            setattr(other, name, getattr(self, name))
+        other._typed = {key: each for key, each in self._typed.items() if key.split(".")[0] in ("method", "psf")}
+        other.source = layer
+        return other.check()
+
+    def kept_choices(self) -> dict[str, Any]:
+        """Return what is worth remembering until the next start, as plain values: nothing that belongs to one image or its PSF."""
+        values = {key: each for key, each in self._typed.items() if key.startswith("method.")}
+        choices = {name: getattr(self, name) for name in KEPT}
+        return {"choices": choices, "values": values}
+
+    def take_kept(self, kept: Mapping[str, Any]) -> None:
+        """Choose what was remembered, as far as it still has a meaning."""
+        choices = dict(kept.get("choices", {}))
+        kind = choices.pop("method", "")
+        self.choose(**{name: choices[name] for name in KEPT if name in choices})
+        known = {f"method.{each}.{name}" for each in methods.names() for name in methods.family[each].model_fields}
+        self._typed |= {key: each for key, each in dict(kept.get("values", {})).items() if key in known}
+        if kind in methods.names():
+            self.method = kind
+        self.changed.emit()
 
     def typed(self, prefix: str) -> dict[str, Any]:
         """Return the values that were typed under a dotted prefix."""
@@ -138,7 +167,7 @@ class RestoreModel:
     def check(self) -> Check:
         """Judge all choices; the answer to the same choices is kept."""
         typed = tuple(sorted(self._typed.items(), key=str))
-        choices = (self.axes, self.psf, self.method, self.background, self.steps.state)
+        choices = (self.axes, self.psf, self.method, self.background, self.saturation, self.steps.state)
         state = (choices, typed, _seen(self.source), _seen(self.psf_layer) if self.psf == FROM_LAYER else None)
         if self._checked is None or self._checked[0] != state:
             self._checked = (state, self._judged())
@@ -149,10 +178,11 @@ class RestoreModel:
         image = self._image(problems)
         method = parsed(methods.family[self.method], self.typed(f"method.{self.method}"), "method", problems)
         psf = self._psf(problems)
-        background, steps = self._background(problems), self.steps.parsed(problems)
+        counts = {name: self._counts(name, problems) for name in ("background", "saturation")}
+        steps = self.steps.parsed(problems)
         if problems or image is None:
             return Check(problems=problems)
-        recipe = Recipe.model_validate({"psf": psf, "background": background, "method": method, **steps})
+        recipe = Recipe.model_validate({"psf": psf, "method": method, **counts, **steps})
         problems.update(misfit(image, recipe))
         recipe = self._fitted(image, recipe, problems)
         return Check(image, recipe, problems)
@@ -191,13 +221,16 @@ class RestoreModel:
             return None
         return parsed(psfs.family[self.psf], values, "psf", problems)
 
-    def _background(self, problems: dict[str, str]) -> Any:
-        if self.background == "auto":
-            return "auto"
+    def _counts(self, name: str, problems: dict[str, str]) -> Any:
+        """Return the background or the saturation, a word or a number of counts."""
+        value = getattr(self, name)
         try:
-            return Recipe(background=float(self.background)).background
+            return getattr(Recipe.model_validate({name: value if value in ("auto", "none") else float(value)}), name)
         except (TypeError, ValueError):
-            problems["background"] = f"The background must be auto or a number of counts, not '{self.background}'."
+            words = (
+                "auto or a number of counts" if name == "background" else "auto, none, or a positive number of counts"
+            )
+            problems[name] = f"The {name} must be {words}, not '{value}'."
             return "auto"
 
     def _fitted(self, image: Image, recipe: Recipe, problems: dict[str, str]) -> Recipe:

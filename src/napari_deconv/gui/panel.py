@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from ..image import Image
 from ..recipe import Recipe
 from ..running.preview import Shown
 from .compare import SideBySide
-from .dock import join_tabs
-from .foot import Foot, in_qt, made_button
-from .job import Job, Step
+from .dock import join_tabs, let_right_docks_reach_down
+from .entries import entry_of, selected_entries
+from .foot import Foot, made_button
+from .job import Step
+from .keys import bind_keys, free_keys
 from .layer_box import unwrapped
 from .live import Aim, Live, worded
 from .model import Check, RestoreModel
 from .preferences import engine
+from .queue_model import Entry
+from .queue_view import QueueView
 from .recipe_bar import RecipeBar
-from .results import Likeness, current_place, place_result
+from .remembered import Remembered
+from .runs import Runs
 from .scrub import Scrub
 from .sections import ImageSection, MethodSection, PsfSection, source_image
 from .steps_section import with_steps
+from .sweep_sheet import SweepSheet
 from .tuning import Tuning
 
 __all__ = ["KEYS", "RestorePanel"]
@@ -34,6 +38,8 @@ KEYS = {
     "cancel": "Control-Shift-K",
     "beside": "Control-Shift-B",
     "live": "Control-Shift-L",
+    "queue": "Control-Shift-A",
+    "sweep": "Control-Shift-E",
 }
 """Keys that napari does not use; they work on the canvas and in the panel."""
 SAMPLE = ("napari-deconv", "widefield-cells")
@@ -51,20 +57,24 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         self.model = RestoreModel()
         self.beside: SideBySide | None = None
         self.live = Live(self.viewer)
-        self._job: Job | None = None
-        self._likeness: Likeness | None = None
+        self.runs = Runs(self.viewer)
+        self.sheet: SweepSheet | None = None
         self._pair: tuple[Any, Any] | None = None
         self._judging = QTimer(self)
         self._judging.setSingleShot(True)
         self._judging.timeout.connect(self.judge)
         self._build()
+        self.remembered = Remembered(self.model, self.foot)
+        self.live.around = self.foot.slab.currentData()
         self.model.choose(source=self.image.layers.layer, psf_layer=self.psf.layers.layer)
         self._watch(self.model.source)
         self.image.layers.chosen.connect(self._on_source)
         self.model.changed.connect(self._on_changed)
-        self._bind_keys()
+        buttons = {"restore": self.run, "cancel": self.stop, "beside": self.side}
+        buttons |= {"live": self.foot.live, "queue": self.foot.queue, "sweep": self.foot.sweep}
+        bind_keys(self.viewer, self, {KEYS[name]: button.click for name, button in buttons.items()})
         self.tuning = Tuning(self.model, self.live, self.foot, self.scrub)
-        for end in (self.tuning.let_go, self.live.end):
+        for end in (self.runs.abandon, self.tuning.let_go, self.live.end, self.remembered.let_go):
             self.destroyed.connect(end)
         self._on_changed()
         self.judge()
@@ -80,9 +90,11 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         column.setContentsMargins(2, 2, 2, 2)
         self.welcome = self._made_welcome()
         self.scrub = Scrub()
-        self.scrub.opened.connect(self._reveal, Qt.ConnectionType.QueuedConnection)
         self.recipes = RecipeBar(self.model, self.viewer)
-        for widget in (self.welcome, self.recipes, *self.sections, self.scrub):
+        self.queue = QueueView(self.runs)
+        for box in (self.scrub, self.queue):
+            box.opened.connect(partial(self._reveal, box), Qt.ConnectionType.QueuedConnection)
+        for widget in (self.welcome, self.recipes, *self.sections, self.scrub, self.queue):
             column.addWidget(widget)
         column.addStretch()
         self.scroll = scroll = QScrollArea()
@@ -115,27 +127,20 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         self.bar, self.status = foot.bar, foot.status
         foot.keep.toggled.connect(lambda is_on: self.model.choose(keeps_results=is_on))
         foot.run.clicked.connect(self.restore)
+        foot.queue.clicked.connect(self.enqueue)
+        foot.sweep.clicked.connect(self.open_sweep)
         foot.stop.clicked.connect(self.cancel)
         foot.side.clicked.connect(self.put_beside)
-        foot.live.clicked.connect(self._on_live)
+        foot.live.clicked.connect(lambda is_on: self.live.switch(is_on, engine()))
         foot.slab.activated.connect(lambda: self.live.take_planes(foot.slab.currentData()))
         self.live.switched.connect(self._on_switched)
         self.live.shown.connect(self._on_shown)
-        self.live.failed.connect(lambda sentence: self._say(sentence, is_problem=True))
+        self.live.failed.connect(lambda sentence: self.foot.say(sentence, is_problem=True))
+        self.runs.began.connect(self._on_began)
+        self.runs.progressed.connect(self._on_progress)
+        self.runs.placed.connect(self._on_placed)
+        self.runs.ended.connect(self._on_ended)
         return foot
-
-    def _bind_keys(self) -> None:
-        actions = {
-            "restore": self.run.click,
-            "cancel": self.stop.click,
-            "beside": self.side.click,
-            "live": self.foot.live.click,
-        }
-        for name, action in actions.items():
-            self.viewer.bind_key(KEYS[name], lambda viewer, action=action: action(), overwrite=True)
-            shortcut = QShortcut(QKeySequence(in_qt(KEYS[name])), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(action)
 
     def _on_source(self, layer: Any) -> None:
         self._watch(self.model.source, is_left=True)
@@ -163,15 +168,20 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         check = self.model.check()
         for section in self.sections:
             section.mark(check.problems)
-        self.run.setEnabled(check.is_ready and self._job is None)
-        self.stop.setEnabled(self._job is not None)
+        is_running = self.runs.is_running
+        self.run.setEnabled(check.is_ready and not is_running)
+        for button in (self.foot.queue, self.foot.sweep):
+            button.setEnabled(check.is_ready)
+        self.stop.setEnabled(is_running)
         self.side.setEnabled(self.pair is not None)
-        self.foot.live.setEnabled(self.live.is_on or (check.is_ready and self._job is None))
+        self.foot.live.setEnabled(self.live.is_on or (check.is_ready and not is_running))
         self.live.aim(self._aim(check))
-        self.tuning.follow(check, is_running=self._job is not None)
-        if self._job is None and not (self.live.is_on and check.is_ready):
+        if check.is_ready and self.remembered.starts_live():
+            self.live.switch(True, engine())
+        self.tuning.follow(check, is_running=is_running)
+        if not is_running and not (self.live.is_on and check.is_ready):
             said = " ".join(dict.fromkeys(check.problems.values()))
-            self._say(said or "Ready.", is_problem=bool(check.problems) and self.model.source is not None)
+            self.foot.say(said or "Ready.", is_problem=bool(check.problems) and self.model.source is not None)
         return check
 
     def _aim(self, check: Check) -> Aim | None:
@@ -184,9 +194,6 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         """The two layers that go side by side: while Live is on source and preview, else the last result and its source."""
         return (self.model.source, self.live.layer) if self.live.layer is not None else self._pair
 
-    def _on_live(self, is_on: bool) -> None:
-        self.live.switch(is_on, engine())
-
     def _on_switched(self, is_on: bool) -> None:
         self.foot.live.setChecked(is_on)
         if self.beside is not None and not is_on:
@@ -197,72 +204,65 @@ class RestorePanel(QWidget):  # type: ignore[misc]
             self.put_beside()
         self.judge()
         if is_on:
-            self._say("Live: preparing the PSF …")
+            self.foot.say("Live: preparing the PSF …")
 
     def _on_shown(self, shown: Shown) -> None:
         self.side.setEnabled(True)
-        self._say(worded(shown))
+        self.foot.say(worded(shown))
 
-    def _reveal(self) -> None:
-        self.scroll.ensureWidgetVisible(self.scrub)
-
-    def _say(self, words: str, *, is_problem: bool = False) -> None:
-        self.foot.say(words, is_problem=is_problem)
+    def _reveal(self, box: QWidget) -> None:
+        self.scroll.ensureWidgetVisible(box)
 
     def restore(self) -> None:
         """Start a run with what is chosen now."""
         check = self.judge()
-        if self._job is not None or check.image is None or check.recipe is None or not check.is_ready:
-            return
-        self.live.switch(False)
-        layer, axes, image, region = self.model.source, self.model.read_axes, check.image, None
-        if self.model.only_current:
-            region = current_place(self.viewer, layer, axes)
-        self._likeness = Likeness.of(layer, axes, region, image)
-        self._job = Job(image, check.recipe, layer.name, region=region, **engine())
-        self._job.progressed.connect(self._on_progress)
-        self._job.finished.connect(self._on_finished)
-        self._job.failed.connect(self._on_failed)
-        self._job.cancelled.connect(self._on_cancelled)
-        self._job.start()
-        self.bar.setRange(0, 0)
-        self.bar.show()
-        self.judge()
-        self._say("Preparing the PSF …")
+        if check.is_ready and not self.runs.is_running:
+            self.runs.add(entry_of(self.viewer, self.model, self.model.source, check))
+
+    def enqueue(self) -> None:
+        """Add what is chosen now to the queue; where several image layers are selected, all of them."""
+        for entry in selected_entries(self.viewer, self.model):
+            self.runs.add(entry)
 
     def cancel(self) -> None:
         """Stop the run at its next estimate."""
-        if self._job is not None:
-            self._job.cancel()
+        if self.runs.is_running:
+            self.runs.cancel()
             self.stop.setEnabled(False)
-            self._say("Cancelling …")
+            self.foot.say("Cancelling …")
 
-    def _on_progress(self, step: Step) -> None:
+    def _on_began(self, entry: Entry) -> None:
+        self.live.switch(False)
+        self.bar.setRange(0, 0)
+        self.bar.show()
+        self.judge()
+        self.foot.say("Preparing the PSF …")
+
+    def _on_progress(self, entry: Entry, step: Step) -> None:
         self.bar.setRange(0, 1000)
         self.bar.setValue(round(1000 * step.fraction))
         if self.stop.isEnabled():
-            self._say(step.words)
+            several = len(self.runs.queue.entries) > 1
+            self.foot.say(f"{entry.name}: {step.words}" if several else step.words)
 
-    def _on_finished(self, result: Image) -> None:
-        record = result.history[-1]
-        likeness = cast(Likeness, self._likeness)
-        layer = place_result(self.viewer, likeness, result, record["method"], replace=not self.model.keeps_results)
-        self._pair = (likeness.layer, layer)
+    def _on_placed(self, entry: Entry, layer: Any, record: Any) -> None:
+        self._pair = (entry.likeness.layer, layer)
         self.recipes.add_run(layer.name, Recipe.parse(record["recipe"]), record["seconds"])
-        self._end(f"'{layer.name}' is there after {record['seconds']:.1f} s on {record['device']}.")
 
-    def _on_cancelled(self) -> None:
-        self._end("Cancelled: nothing was changed.")
-
-    def _on_failed(self, sentence: str) -> None:
-        self._end(sentence, is_problem=True)
-        show_error(sentence)
-
-    def _end(self, words: str, *, is_problem: bool = False) -> None:
-        self._job = self._likeness = None
-        self.bar.hide()
+    def _on_ended(self, entry: Entry) -> None:
+        if not self.runs.is_running:
+            self.bar.hide()
         self.judge()
-        self._say(words, is_problem=is_problem)
+        self.foot.say(entry.words, is_problem=entry.state == "failed")
+
+    def open_sweep(self) -> None:
+        """Open the contact sheet below the canvas, or bring it to the front."""
+        if self.sheet is None or self.sheet.parent() is None:
+            self.sheet = SweepSheet(self.viewer, self.model, self.live, lambda: self._aim(self.model.check()))
+            self.viewer.window.add_dock_widget(self.sheet, name="Sweep (Deconvolution)", area="bottom")
+            let_right_docks_reach_down(self.sheet)
+        self.sheet.parent().show()
+        self.sheet.parent().raise_()
 
     def take_pair(self, source: Any, result: Any) -> None:
         """Take a source and its result as the pair that goes side by side."""
@@ -280,16 +280,16 @@ class RestorePanel(QWidget):  # type: ignore[misc]
 
     def let_go(self) -> None:
         """Stop what runs and leave the viewer's events and keys alone from now on."""
-        if self._job is not None:
-            self._job.abandon()
-            self._job = None
+        self.runs.abandon()
+        self.remembered.let_go()
+        if self.sheet is not None and self.sheet.parent() is not None:
+            self.viewer.window.remove_dock_widget(self.sheet)
         self.tuning.let_go()
         self.live.switch(False)
         self._watch(self.model.source, is_left=True)
         self.image.layers.let_go()
         self.psf.layers.let_go()
-        for key in KEYS.values():
-            self.viewer.bind_key(key, None)
+        free_keys(self.viewer, KEYS)
 
     def event(self, event: QEvent) -> bool:
         """Let go when the dock is closed: napari takes the panel out of its window then."""
