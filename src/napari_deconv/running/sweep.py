@@ -2,9 +2,9 @@
 
 recipe × values of a setting (× values of another) -> restore on the part -> Cell: pixels, score, what automatic came to
 
-Every cell is what `restore` gives for that part. Its score is read from light that was held back from a second restoration of the
-part's brightest box: as for the automatic iterations, with the blur undone, where all cells have the same PSF; as for the
-automatic weights, on the blurred image, where the PSF or the background itself is swept. Lower is better, between cells of one sweep.
+Every cell is what `restore` gives for that part, as a run of the whole would. Its score is the `Bench`'s, on the brightest box of the part
+and its halo: with the blur undone where all cells have the same PSF, on the blurred prediction where the PSF or the background
+itself is swept. Lower is better, between the cells of one sweep.
 """
 
 from __future__ import annotations
@@ -16,25 +16,17 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-import numpy as np
-
-from ..background import measure_volume
+from ..bench import Bench
 from ..image import Image, Region
 from ..known import Known
-from ..methods.base import Method, Problem
-from ..methods.blur import Blur
-from ..methods.heldout import Split
-from ..noise import estimate_noise, smoothed
+from ..methods.base import Method
+from ..methods.heldout import Choice
 from ..piece import plan_pieces
-from ..posing import fit_to_image, pose_problem, resolve_psf, trial_box
+from ..posing import resolve_psf, trial_box
 from ..recipe import Recipe
 from ..restore import restore
-from .device import choose_device
 
 __all__ = ["Cell", "Range", "best", "sweep", "varied"]
-
-DRAWS = 2
-"""Splits of the light that a score is the mean of; the same for every cell."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +124,7 @@ def _restored(
 def _settled(method: Method, record: Mapping[str, Any]) -> Method:
     """Return the method with its automatic choice made as the run made it."""
     choices = record.get("choices", ())
-    settled: Method = method.settled(choices[0]["value"]) if method.is_automatic and choices else method
+    settled: Method = method.settled_by(Choice(**choices[0])) if method.is_automatic and choices else method
     return settled
 
 
@@ -147,35 +139,28 @@ def _chosen(settings: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str,
 def _score(
     image: Image, region: Region, recipe: Recipe, known: Known, device: str, is_same_blur: bool
 ) -> Generator[None, None, float | None]:
-    """Yield None at each step and return the score, the mean over the part's channels; None where it is not finite."""
-    scores = []
-    for problem in _problems(image, region, recipe, known, device):
-        noise = estimate_noise(problem.image.cpu().numpy())
-        variance = noise.variance(smoothed(problem.image))
-        for seed in range(DRAWS):
-            split = Split(problem, variance, seed)
-            with closing(recipe.method.iterate(split.train)) as estimates:
-                for estimate in estimates:
-                    reached = estimate.object
-                    yield None
-            measured = split.object_score if is_same_blur else split.score
-            scores.append(float(measured(reached).mean()))
-    mean = float(np.mean(scores)) if scores else math.nan
-    return mean if math.isfinite(mean) else None
+    """Yield None at each step and return the score of the part's first channel and time point; None where it is not finite."""
+    part = _brightest(image, region, recipe, known)
+    bench = Bench(image, recipe, region=part, whole_prediction=not is_same_blur, device=device, known=known)
+    trial = bench.try_out(recipe)
+    while True:
+        try:
+            next(trial)
+        except StopIteration as ended:
+            score = float(ended.value.score)
+            return score if math.isfinite(score) else None
+        yield None
 
 
-def _problems(image: Image, region: Region, recipe: Recipe, known: Known, device: str) -> Iterator[Problem]:
-    """Yield the problem of each channel of the part's first time point, posed on its brightest box."""
-    channels = range(image.sizes.get("C", 1))[slice(*region.bounds.get("C", (None, None)))]
-    models = {channel: resolve_psf(image, recipe, channel) for channel in channels}
-    asked = recipe.background, recipe.saturation
-    pieces = plan_pieces(image, region, models, recipe.method)
-    first = {piece.channel: piece for piece in reversed(pieces) if piece.time == pieces[0].time}
-    for piece in first.values():
-        place = piece.time, piece.channel
-        if (place, asked) not in known.figures:
-            known.figures[place, asked] = measure_volume(image.block(*place), *asked)
-        figures, block = known.figures[place, asked], piece.pixels(image)
-        pixels = block[trial_box(block, piece.psf.shape, figures.background)]
-        blur = Blur(fit_to_image(piece.psf, pixels.shape), pixels.shape, choose_device(device))
-        yield pose_problem(pixels, figures, blur, image)
+def _brightest(image: Image, region: Region, recipe: Recipe, known: Known) -> Region:
+    """Return the box of a part and its halo that is richest in light, as large as automatic choices are made on."""
+    channel = range(image.sizes.get("C", 1))[slice(*region.bounds.get("C", (None, None)))][0]
+    models = {channel: resolve_psf(image, recipe, channel)}
+    piece = plan_pieces(image, region, models, recipe.method)[0]
+    prepared = known.prepare(image, recipe, region)
+    background = known.measure(prepared, recipe, piece.time, piece.channel).background
+    box = trial_box(piece.pixels(image), piece.psf.shape, background)
+    bounds = {"T": (piece.time, piece.time + 1), "C": (channel, channel + 1)}
+    for axis, outer, inner in zip("ZYX", piece.outer, box, strict=True):
+        bounds[axis] = outer.start + inner.start, outer.start + inner.stop
+    return Region({axis: each for axis, each in bounds.items() if axis in image.axes})
