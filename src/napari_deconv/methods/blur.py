@@ -20,11 +20,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.fft import next_fast_len
 
 from .spectrum import Box, HalfSpectrum, Part
 
@@ -66,7 +65,7 @@ class Blur:
         self.margin = tuple((size - 1) // 2 for size in psf.shape)
         z, y, x = (slice(m, m + n) for m, n in zip(self.margin, image_shape, strict=True))
         self.frame: Box = (z, y, x)
-        self.axes = tuple(axis for axis in range(3) if self.object_shape[axis] > 1) or (2,)
+        self.axes = (*(axis for axis in (0, 1) if self.object_shape[axis] > 1), 2)
         z, y, x = (slice(0, size) for size in self.object_shape)
         self._all: Box = (z, y, x)
         self._spectrum = HalfSpectrum(self.object_shape, self.device, self.dtype)
@@ -218,6 +217,26 @@ def _copying_to(target: Tensor) -> Callable[[Part, Tensor], None]:
 
 
 def plan_object_shape(image_shape: tuple[int, ...], psf_shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """Return the next fast real-FFT size of (image + PSF - 1) on each axis; an axis that neither has stays 1."""
-    z, y, x = (n + k - 1 for n, k in zip(image_shape, psf_shape, strict=True))
-    return next_fast_len(z, real=True), next_fast_len(y, real=True), next_fast_len(x, real=True)
+    """Return the next fast FFT size of (image + PSF - 1) on each axis; an axis that neither has stays 1."""
+    z, y, x = (fast_length(n + k - 1) for n, k in zip(image_shape, psf_shape, strict=True))
+    return z, y, x
+
+
+@lru_cache(maxsize=1024)
+def fast_length(least: int) -> int:
+    """Return the next length that every library transforms quickly: factors up to 7, and above 16 a multiple of 4.
+
+    Measured (`benchmarks.transforms`): MKL takes two to three times as long for an odd length as for the next multiple of 4.
+    """
+    step = 4 if least > 16 else 1
+    length = -(-least // step) * step
+    while not _is_smooth(length):
+        length += step
+    return length
+
+
+def _is_smooth(length: int) -> bool:
+    for factor in (2, 3, 5, 7):
+        while length % factor == 0:
+            length //= factor
+    return length == 1

@@ -21,7 +21,7 @@ from .workers import spread
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Box", "HalfSpectrum", "Part"]
+__all__ = ["Box", "HalfSpectrum", "Part", "with_neighbours"]
 
 Box = tuple[slice, slice, slice]
 Part = tuple[slice, ...]
@@ -144,6 +144,13 @@ class HalfSpectrum:
 
     def _fold(self, values: Tensor) -> Tensor:
         return values.transpose(0, 1) if self.is_flat else values
+
+
+def with_neighbours(thing: Tensor, part: Part) -> tuple[Tensor, Part]:
+    """Return a part of an object with the plane before and the plane behind it, where there are, and where it lies in that."""
+    *before, stretch = part
+    start, stop = max(0, stretch.start - 1), min(thing.shape[len(before)], stretch.stop + 1)
+    return thing[(*before, slice(start, stop))], (*before, slice(stretch.start - start, stretch.stop - start))
 
 
 def _alone(values: Tensor, planes: slice) -> Tensor:

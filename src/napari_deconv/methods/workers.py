@@ -41,7 +41,7 @@ def _pool() -> ThreadPoolExecutor | None:
     import torch
 
     threads = torch.get_num_threads()
-    if threads == 1 or (torch.backends.mkl.is_available() and _one_of_mkl() is None):
+    if threads == 1 or (torch.backends.mkl.is_available() and _one_of_mkl() is None):  # type: ignore[no-untyped-call]
         return None
     with _MAKING:
         if threads not in _POOLS:
@@ -57,6 +57,7 @@ def _start(threads: int) -> ThreadPoolExecutor:
     set_mkl = _one_of_mkl()
 
     def begin() -> None:
+        torch.get_num_threads()  # a thread's first use of torch would take everybody's setting, and later undo its own
         torch.set_num_threads(1)
         if set_mkl is not None:
             set_mkl(1)
