@@ -82,7 +82,7 @@ class Blur:
     def twin(self) -> Blur:
         """Return a blur of the same PSF and shape that shares all that does not change, and returns buffers of its own.
 
-        Both compute in the same place: only one at a time may be at work.
+        Both compute in the same place: of several threads, one waits for the other.
         """
         self.inverse_sensitivity  # noqa: B018 - computed now, it is shared
         other = copy.copy(self)
@@ -109,9 +109,10 @@ class Blur:
 
     def forward(self, thing: Tensor) -> Tensor:
         """Return the blurred object inside the frame, (Z, Y, X) of the image."""
-        self._spectrum.enter(self._all, thing.__getitem__)
-        self._spectrum.carry(self.otf, self._all, self.frame)
-        self._spectrum.leave(self.frame, _copying_to(self.in_frame))
+        with self._spectrum as spectrum:
+            spectrum.enter(self._all, thing.__getitem__)
+            spectrum.carry(self.otf, self._all, self.frame)
+            spectrum.leave(self.frame, _copying_to(self.in_frame))
         return self.in_frame if self.mask is None else self.in_frame.mul_(self.mask)
 
     def full(self, thing: Tensor) -> Tensor:
@@ -120,9 +121,10 @@ class Blur:
 
     def filtered(self, thing: Tensor, transfer: Tensor) -> Tensor:
         """Return an object under another transfer function of the half spectrum, likewise."""
-        self._spectrum.enter(self._all, thing.__getitem__)
-        self._spectrum.carry(transfer, self._all, self._all)
-        self._spectrum.leave(self._all, _copying_to(self._object))
+        with self._spectrum as spectrum:
+            spectrum.enter(self._all, thing.__getitem__)
+            spectrum.carry(transfer, self._all, self._all)
+            spectrum.leave(self._all, _copying_to(self._object))
         return self._object
 
     def adjoint(self, framed: Tensor) -> Tensor:
@@ -145,22 +147,27 @@ class Blur:
         meet : returns what is carried back of a part of the frame, given its blurred light, which may be overwritten.
         take : gets a part of what came back, on the object grid; the object may be overwritten there, for all of it is read by then.
         """
-        spectrum = self._spectrum
-        spectrum.enter(self._all, give)
-        spectrum.carry(self.otf, self._all, self.frame)
         mask = self.mask
         if mask is None:
-            spectrum.exchange(self.frame, meet)
+            trusted = meet
         else:
-            spectrum.exchange(self.frame, lambda part, seen: meet(part, seen.mul_(mask[part])).mul_(mask[part]))
-        spectrum.carry(self.otf, self.frame, self._all, conjugate=True)
-        spectrum.leave(self._all, take)
+
+            def trusted(part: Part, seen: Tensor) -> Tensor:
+                return meet(part, seen.mul_(mask[part])).mul_(mask[part])
+
+        with self._spectrum as spectrum:
+            spectrum.enter(self._all, give)
+            spectrum.carry(self.otf, self._all, self.frame)
+            spectrum.exchange(self.frame, trusted)
+            spectrum.carry(self.otf, self.frame, self._all, conjugate=True)
+            spectrum.leave(self._all, take)
 
     def undo(self, framed: Tensor) -> Tensor:
         """Return what the frame holds, dark outside, divided by the transfer function as far as that is well above zero."""
-        self._spectrum.enter(self.frame, framed.__getitem__)
-        self._spectrum.carry(self._damped_inverse, self.frame, self.frame)
-        self._spectrum.leave(self.frame, _copying_to(self.in_frame))
+        with self._spectrum as spectrum:
+            spectrum.enter(self.frame, framed.__getitem__)
+            spectrum.carry(self._damped_inverse, self.frame, self.frame)
+            spectrum.leave(self.frame, _copying_to(self.in_frame))
         return self.in_frame
 
     def crop(self, thing: Tensor) -> Tensor:
@@ -194,9 +201,10 @@ class Blur:
     def _gather(self, framed: Tensor, out: Tensor) -> Tensor:
         mask = self.mask
         give = framed.__getitem__ if mask is None else lambda part: framed[part] * mask[part]
-        self._spectrum.enter(self.frame, give)
-        self._spectrum.carry(self.otf, self.frame, self._all, conjugate=True)
-        self._spectrum.leave(self._all, _copying_to(out))
+        with self._spectrum as spectrum:
+            spectrum.enter(self.frame, give)
+            spectrum.carry(self.otf, self.frame, self._all, conjugate=True)
+            spectrum.leave(self._all, _copying_to(out))
         return out
 
     def _transform_psf(self, psf: np.ndarray[Any, Any]) -> Tensor:
@@ -226,7 +234,7 @@ def plan_object_shape(image_shape: tuple[int, ...], psf_shape: tuple[int, ...]) 
 def fast_length(least: int) -> int:
     """Return the next length that every library transforms quickly: factors up to 7, and above 16 a multiple of 4.
 
-    Measured (`benchmarks.transforms`): MKL takes two to three times as long for an odd length as for the next multiple of 4.
+    Measured (`docs/speed.md`): MKL takes two to three times as long for an odd length as for the next multiple of 4.
     """
     step = 4 if least > 16 else 1
     length = -(-least // step) * step

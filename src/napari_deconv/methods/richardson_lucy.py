@@ -59,6 +59,7 @@ class RichardsonLucy(Method):
     reference: ClassVar[str] = "Richardson 1972; Lucy 1974; Biggs & Andrews 1997; Wang & Miller 2014"
     order: ClassVar[int] = 10
     volumes: ClassVar[float] = 15.0
+    reach: ClassVar[float] = 2.0
 
     kind: Literal["richardson-lucy"] = "richardson-lucy"
     iterations: Iterations = field(

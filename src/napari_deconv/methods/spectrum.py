@@ -13,6 +13,7 @@ Sorensen & Burrus, "Efficient computation of the DFT with only a subset of input
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ LARGE_PART = 2**26
 
 
 class HalfSpectrum:
-    """The half spectrum of objects of one shape (Z, Y, X), on a device."""
+    """The half spectrum of objects of one shape (Z, Y, X), on a device; used in a ``with``, by one thread at a time."""
 
     def __init__(self, shape: tuple[int, int, int], device: Any, dtype: Any) -> None:
         import torch
@@ -44,7 +45,15 @@ class HalfSpectrum:
         self.columns = self.rows * (self.width // 2 + 1)
         self._values = torch.empty(self.planes, self.columns, dtype=dtype.to_complex(), device=device)
         self._by_plane = self._values.view(self.planes, self.rows, -1)
+        self._lock = threading.Lock()
         self._part = PART.get(device.type, LARGE_PART)
+
+    def __enter__(self) -> HalfSpectrum:
+        self._lock.acquire()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
 
     def enter(self, box: Box, make: Callable[[Part], Tensor]) -> None:
         """Transform the planes of a box; ``make`` returns the values of a part of it, and outside the box all is dark."""
