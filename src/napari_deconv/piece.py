@@ -77,13 +77,18 @@ class Piece:
         return Region({axis: each for axis, each in bounds.items() if axis in axes})
 
 
-def plan_pieces(image: Image, region: Region, models: Mapping[int, PsfModel], method: Method) -> list[Piece]:
+def plan_pieces(
+    image: Image, region: Region, models: Mapping[int, PsfModel], method: Method, device: Any = "cpu"
+) -> list[Piece]:
     """Return the pieces of a region of an image: time points, then channels, then slabs.
 
-    ``models`` holds the resolved PSF of each channel; the method says how far what a pixel becomes depends on its neighbours.
+    ``models`` holds the resolved PSF of each channel; the method says how far what a pixel becomes depends on its neighbours;
+    the PSFs are computed on the device.
     """
     times = range(image.sizes.get("T", 1))[slice(*region.bounds.get("T", (None, None)))]
-    planned = [(time, channel, slab, psf) for time in times for channel, slab, psf in _slabs(image, region, models)]
+    planned = [
+        (time, channel, slab, psf) for time in times for channel, slab, psf in _slabs(image, region, models, device)
+    ]
     shape = image.spatial_shape
     pieces = []
     for number, (time, channel, slab, psf) in enumerate(planned):
@@ -101,14 +106,14 @@ def plan_pieces(image: Image, region: Region, models: Mapping[int, PsfModel], me
 
 
 def _slabs(
-    image: Image, region: Region, models: Mapping[int, PsfModel]
+    image: Image, region: Region, models: Mapping[int, PsfModel], device: Any
 ) -> Iterator[tuple[int, Slab, np.ndarray[Any, Any]]]:
     """Yield channel, slab and the slab's PSF, for the slabs that a region touches."""
     for channel, model in models.items():
         for slab in plan_slabs(image.spatial_shape[0], model.slabs(Grid.of(image))):
             start, stop = _overlap(slab, region)
             if start < stop:
-                yield channel, slab, compute_slab_psf(image, model, slab)
+                yield channel, slab, compute_slab_psf(image, model, slab, device)
 
 
 def _overlap(slab: Slab, region: Region) -> tuple[int, int]:

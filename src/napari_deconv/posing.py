@@ -68,18 +68,18 @@ def compute_psf(image: Image, recipe: Recipe, channel: int = 0) -> np.ndarray[An
     return _computed(resolve_psf(image, recipe, channel), Grid.of(image))
 
 
-def compute_slab_psf(image: Image, model: PsfModel, slab: Slab) -> np.ndarray[Any, Any]:
+def compute_slab_psf(image: Image, model: PsfModel, slab: Slab, device: Any = "cpu") -> np.ndarray[Any, Any]:
     """Return the PSF (Z, Y, X) of a resolved model at a slab's centre; the model's own where there is but one slab."""
     if slab.is_whole:
-        return _computed(model, Grid.of(image))
+        return _computed(model, Grid.of(image, device))
     from_middle = (slab.centre - (image.spatial_shape[0] - 1) / 2) * (image.spacing[0] or 1.0)
-    return _computed(model.at_offset(round(from_middle, 6)), Grid.of(image))
+    return _computed(model.at_offset(round(from_middle, 6)), Grid.of(image, device))
 
 
-def compute_psf_at(image: Image, model: PsfModel, plane: float) -> np.ndarray[Any, Any]:
+def compute_psf_at(image: Image, model: PsfModel, plane: float, device: Any = "cpu") -> np.ndarray[Any, Any]:
     """Return the PSF (Z, Y, X) of the slab whose centre is nearest to a plane."""
     slabs = plan_slabs(image.spatial_shape[0], model.slabs(Grid.of(image)))
-    return compute_slab_psf(image, model, min(slabs, key=lambda slab: abs(slab.centre - plane)))
+    return compute_slab_psf(image, model, min(slabs, key=lambda slab: abs(slab.centre - plane)), device)
 
 
 def fit_to_image(psf: np.ndarray[Any, Any], shape: tuple[int, int, int]) -> np.ndarray[Any, Any]:

@@ -93,7 +93,7 @@ class _Job:
         self.started = clock.perf_counter()
         channels = range(image.sizes.get("C", 1))[slice(*region.bounds.get("C", (None, None)))]
         self.models = {channel: resolve_psf(image, recipe, channel) for channel in channels}
-        self.pieces = plan_pieces(image, region, self.models, recipe.method)
+        self.pieces = plan_pieces(image, region, self.models, recipe.method, device)
         self.methods: dict[int, Method] = {}
         self.choices: list[Choice] = []
         self.figures: dict[tuple[int, int], VolumeFigures] = {}
@@ -139,7 +139,7 @@ class _Job:
         figures, whole = self._measured(piece), self.image.block(piece.time, piece.channel)
         box = trial_box(whole, piece.psf.shape, figures.background)
         pixels = whole[box]
-        psf = compute_psf_at(self.image, self.models[piece.channel], (box[0].start + box[0].stop - 1) / 2)
+        psf = compute_psf_at(self.image, self.models[piece.channel], (box[0].start + box[0].stop - 1) / 2, self.device)
         blur = Blur(fit_to_image(psf, pixels.shape), pixels.shape, self.device)
         place = box[0].start, box[1].start, box[2].start
         untrusted = self.prepared.untrusted(piece.time, piece.channel, box)
@@ -225,10 +225,7 @@ class _Job:
             ),
             **describe_choices(self.figures.values(), self.choices),
         }
-        model = dict(self.recipe.method.report())
-        record["notices"] = [*self.prepared.notices, *record["notices"], *model.pop("notices", [])]
-        if model:
-            record["model"] = model
+        record["notices"] = [*self.prepared.notices, *record["notices"]]
         image = finish(part.replace(data=result, history=(*self.image.history, record)), self.recipe.finish)
         return Progress(1.0, self.iterations, self.iterations, self.tiles, seconds, {}, lambda: image, is_result=True)
 

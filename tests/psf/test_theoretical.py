@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy.special import j0, j1
 
-from napari_deconv import Recipe, psf
+from napari_deconv import Recipe, psf, restored
 from napari_deconv.image import Channel, Image, Optics
 from napari_deconv.posing import compute_psf
 from napari_deconv.psf import Grid
@@ -167,3 +167,67 @@ def test_psfs_are_kept_by_their_settings(monkeypatch):
         first[0] = 0
     assert compute_psf(image, Recipe(psf={**values, "depth": 1, "sample_index": 1.4})) is not first
     assert len(counted) == 2
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("more", [{}, {"modality": "confocal", "excitation": 0.488}, {"aberrations": ((8, 0.05),)}])
+def test_the_gpu_gives_the_same(kind, more):
+    model = kind(numerical_aperture=1.3, emission=0.52, immersion_index=1.515, sample_index=1.38, depth=3.0, **more)
+    shape, voxel = (16, 48, 48), (0.25, 0.1, 0.1)
+    here, there = model.compute(Grid(shape, voxel)), model.compute(Grid(shape, voxel, "cuda"))
+    assert here.shape == there.shape
+    np.testing.assert_allclose(there, here, atol=1e-4 * here.max())
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_run_computes_the_psf_on_its_own_device(kind, monkeypatch):
+    """The device of a run reaches the pupil integral."""
+    devices = []
+    whole = kind._sampled
+
+    def watched(self, microscope, focus, shape, voxel, precise=False):
+        devices.append(str(focus.device))
+        return whole(self, microscope, focus, shape, voxel, precise=precise)
+
+    monkeypatch.setattr(kind, "_sampled", watched)
+    image = Image(np.full((4, 16, 16), 9.0), "ZYX", voxel=(0.3, 0.12, 0.12))
+    values = {
+        "kind": kind.model_fields["kind"].default,
+        "numerical_aperture": 1.21,
+        "emission": 0.52,
+        "immersion_index": 1.515,
+    }
+    restored(image, {"psf": values, "method": "adjoint"}, device="cpu")
+    assert devices == ["cpu"]
+    assert Grid.of(image, torch.device("cuda", 0)).device == "cuda:0"
+    assert Grid.of(image, torch.device("mps")).device == "cpu"
+
+
+@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("name", ["depth", "sample_index", "immersion_index", "coverslip_thickness", 11, 8])
+@pytest.mark.parametrize("more", [{}, {"modality": "confocal", "excitation": 0.488, "pinhole": 0.5}])
+def test_slopes_by_automatic_differentiation_are_those_of_small_changes(kind, name, more):
+    """Forward-mode and reverse-mode slopes agree with differences, for every parameter that can be fitted."""
+    from torch.autograd import forward_ad
+
+    optics = {"numerical_aperture": 1.2, "emission": 0.52, "immersion_index": 1.515, "sample_index": 1.38}
+    model = kind(**optics, depth=3.0, coverslip_index=1.49, **more)
+    shape, voxel = (5, 9, 9), (0.4, 0.12, 0.12)
+    at = {"depth": 3.0, "sample_index": 1.38, "immersion_index": 1.515, "coverslip_thickness": 170.0}.get(name, 0.03)
+
+    def sampled(value):
+        given = {name: value} if isinstance(name, str) else {"aberrations": {name: value}}
+        return model.sample(shape, voxel, precise=True, **given)
+
+    value = torch.tensor(at, dtype=torch.float64)
+    with forward_ad.dual_level():
+        _, slope = forward_ad.unpack_dual(sampled(forward_ad.make_dual(value, torch.ones_like(value))))
+    step = 1e-4 if name in ("depth", "coverslip_thickness") else 1e-6
+    measured = (sampled(value + step) - sampled(value - step)) / (2 * step)
+    assert float((slope - measured).abs().max()) < 5e-3 * float(measured.abs().max())
+    weights = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    leaf = value.clone().requires_grad_(True)
+    (backward,) = torch.autograd.grad((sampled(leaf) * weights).sum(), leaf)
+    assert float(backward) == pytest.approx(float((slope * weights).sum()), rel=1e-4)

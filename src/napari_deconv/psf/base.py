@@ -16,15 +16,20 @@ __all__ = ["Grid", "PsfModel", "check_psf", "crop_to_support", "fitted"]
 
 @dataclass(frozen=True)
 class Grid:
-    """Where a PSF is computed: ``shape`` (Z, Y, X) and ``voxel`` (z, y, x) in µm, None where the image does not say."""
+    """Where a PSF is computed: ``shape`` (Z, Y, X) and ``voxel`` (z, y, x) in µm, None where the image does not say.
+
+    ``device`` is that of the work, ``cpu`` or ``cuda``; what comes back is numpy's.
+    """
 
     shape: tuple[int, int, int]
     voxel: tuple[float | None, float | None, float | None]
+    device: str = "cpu"
 
     @classmethod
-    def of(cls, image: Image) -> Grid:
-        """Return the grid of one volume of an image."""
-        return cls(image.spatial_shape, image.spacing)
+    def of(cls, image: Image, device: Any = "cpu") -> Grid:
+        """Return the grid of one volume of an image; a device without double precision leaves the PSF to the CPU."""
+        name = str(device)
+        return cls(image.spatial_shape, image.spacing, name if name.startswith("cuda") else "cpu")
 
 
 class PsfModel(Settings):

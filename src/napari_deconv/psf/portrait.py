@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time as clock
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,9 +89,23 @@ def portray(model: Theoretical, grid: Grid) -> Portrait:
         2 * min(max(math.ceil(reach / step), FEWEST), MOST) + 1
         for reach, step in zip((axial, lateral, lateral), pitch, strict=True)
     )
-    pixels = model.sample((z if grid.shape[0] > 1 else 1, y, x), pitch).numpy()
+    with _alone():
+        pixels = model.sample((z if grid.shape[0] > 1 else 1, y, x), pitch).numpy()
     notices = tuple(model.notices(grid))
     return portray_pixels(pixels, pitch, limits, notices, began)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Compute in one thread: pieces this small wait longer for a second one than they save, most of all on a busy machine."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def portray_image(psf: Image, channel: int = 0) -> Portrait:

@@ -63,6 +63,15 @@ class Bag:
 
     def __call__(self, profile: Tensor) -> Tensor:
         """Return the sums (Z, P) of a profile (Z, R)."""
+        import torch.autograd.forward_ad as forward
+
+        value, slope = forward.unpack_dual(profile)  # type: ignore[no-untyped-call]
+        if slope is None:
+            return self._sums(value)
+        both: Tensor = forward.make_dual(self._sums(value), self._sums(slope))  # type: ignore[no-untyped-call]
+        return both  # it is linear; torch has no rule of its own for the slope
+
+    def _sums(self, profile: Tensor) -> Tensor:
         import torch
 
         columns, starts = (torch.from_numpy(each).to(profile.device) for each in (self.columns, self.starts))

@@ -43,9 +43,9 @@ class Theoretical(Optical):
         """Return the PSF (Z, Y, X), trimmed to where 99.5 % of its light is on each axis."""
         pitch = self.pitch(grid)
         microscope = self.microscope()
-        focus = microscope.focus(_nothing())
-        psf = self._sampled(microscope, focus, _support(microscope, float(focus), grid.shape, pitch), pitch).numpy()
-        return crop_to_support(check_psf(np.clip(psf, 0, None)), KEEP)
+        focus = microscope.focus(_nothing(grid.device))
+        psf = self._sampled(microscope, focus, _support(microscope, float(focus), grid.shape, pitch), pitch)
+        return crop_to_support(check_psf(np.clip(psf.cpu().numpy(), 0, None)), KEEP)
 
     def sample(
         self,
@@ -134,10 +134,10 @@ class Vectorial(Theoretical):
     kind: Literal["vectorial"] = "vectorial"
 
 
-def _nothing() -> Tensor:
+def _nothing(device: str = "cpu") -> Tensor:
     import torch
 
-    return torch.zeros(0, dtype=torch.float64)
+    return torch.zeros(0, dtype=torch.float64, device=device)
 
 
 def _support(

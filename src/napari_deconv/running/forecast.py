@@ -106,7 +106,7 @@ def forecast(
     image = prepare(image, recipe, Region({})).image
     channels = range(image.sizes.get("C", 1))
     models = {channel: resolve_psf(image, recipe, channel) for channel in channels}
-    pieces, budget = plan_pieces(image, Region({}), models, method), plan_budget(memory, chosen)
+    pieces, budget = plan_pieces(image, Region({}), models, method, chosen), plan_budget(memory, chosen)
     volumes = len(channels) * image.sizes.get("T", 1)
     try:
         tiles = [(piece, tile) for piece in pieces for tile in piece.tiles(budget, method.volumes)]
@@ -168,9 +168,8 @@ def _timed(image: Image, recipe: Recipe, device: Any) -> float:
     with closing(method.iterate(problem)) as estimates:
         for estimate in estimates:
             float(estimate.object.sum())
-            share = method.steps / estimate.steps
             stamps.append(clock.perf_counter())
             if len(stamps) > TIMED:
                 break
     quickest = min(later - before for before, later in pairwise(stamps))
-    return math.prod(blur.object_shape) * share / quickest
+    return math.prod(blur.object_shape) / quickest
