@@ -156,14 +156,14 @@ def test_the_psf_is_added_saved_and_used(qtbot: Any, open_panel: Any, tmp_path: 
 def test_beads_become_a_psf_with_its_report(qtbot: Any, open_panel: Any) -> None:
     viewer, panel = open_panel("PSF")
     viewer.open_sample("napari-deconv", "beads")
-    open_tab(qtbot, panel, 1)
+    open_tab(qtbot, panel, 2)
     (beads,) = [each for each in viewer.layers if each.visible]
     choose(qtbot, panel, "bead image", beads.name)
     write(qtbot, panel.beads.form.fields["bead_diameter"].findChild(QLineEdit), "0.2")
     count = len(viewer.layers)
     press(qtbot, panel, "distil")
     qtbot.waitUntil(lambda: len(viewer.layers) > count, timeout=60000)
-    said = panel.beads.report.text()
+    said = panel.beads.words.text()
     assert "beads" in said
     assert "idth at half maximum" in said
     press(qtbot, panel, "use beads")
@@ -174,9 +174,9 @@ def test_beads_become_a_psf_with_its_report(qtbot: Any, open_panel: Any) -> None
 def test_no_bead_is_said(qtbot: Any, open_panel: Any) -> None:
     flat = ImageLayer(np.full((8, 40, 40), 100, np.uint16), name="nothing", scale=VOXEL, units="micrometer")
     viewer, panel = open_panel("PSF", layers=(flat,))
-    open_tab(qtbot, panel, 1)
+    open_tab(qtbot, panel, 2)
     press(qtbot, panel, "distil")
-    qtbot.waitUntil(lambda: "no bead was found" in panel.beads.report.text(), timeout=60000)
+    qtbot.waitUntil(lambda: "no bead was found" in panel.beads.words.text(), timeout=60000)
     assert [each.name for each in viewer.layers] == ["nothing"]
 
 
@@ -185,12 +185,12 @@ def test_a_faulty_psf_is_checked_and_mended(qtbot: Any, open_panel: Any) -> None
     light = 1000 * np.exp(-((z - 8) ** 2 / 4 + (y - 18) ** 2 / 9 + (x - 15) ** 2 / 9)) + 50
     psf = ImageLayer(light.astype(np.float32), name="my PSF", scale=VOXEL, units="micrometer")
     viewer, panel = open_panel("PSF", layers=(stack(), psf))
-    open_tab(qtbot, panel, 2)
+    open_tab(qtbot, panel, 3)
     choose(qtbot, panel, "checked psf", "my PSF")
     choose(qtbot, panel, "checked for", "cells")
     press(qtbot, panel, "check")
     qtbot.waitUntil(lambda: "off-centre" in panel.check.boxes, timeout=60000)
-    assert "wrong" in panel.check.status.text()
+    assert "wrong" in panel.check.words.text()
     assert set(panel.check.boxes) >= {"offset", "off-centre"}
     tick(qtbot, panel.findChild(QCheckBox, "offset"))
     press(qtbot, panel, "mend")

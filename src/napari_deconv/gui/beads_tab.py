@@ -6,18 +6,18 @@ import html
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel
 
 from ..psf.bead_report import notices, told_widths
 from ..psf.beads import Beads, Distilled, distil
 from ..psf.portrait import portray_image
 from ..settings import describe
-from .dock import problem_style
 from .foot import made_button
 from .form import Form
 from .layer_box import LayerBox
 from .layers import image_of
 from .portrait_view import PortraitView
+from .psf_tab import PsfTab
 from .sections import rows
 from .task import Task
 
@@ -26,39 +26,27 @@ __all__ = ["BeadsTab"]
 ASKED = ("bead_diameter", "voxel", "radius")
 
 
-class BeadsTab(QWidget):  # type: ignore[misc]
+class BeadsTab(PsfTab):
     """``handed`` gives a layer to restore with; ``distilled`` gives the PSF, an `Image`, and the layer that it comes from."""
 
     distilled = Signal(object, object)
-    handed = Signal(object)
 
     def __init__(self, viewer: Any) -> None:
-        super().__init__()
-        self.viewer = viewer
-        self.task: Task | None = None
-        self.made: Any = None
+        super().__init__(viewer, says="bead report", hands="use beads")
         self.layers = LayerBox(viewer, "bead image", "An image of separate fluorescent beads.", like_beads)
         self.form = Form([each for each in describe(Beads) if each.name in ASKED])
         self.typed: dict[str, Any] = {}
         self.form.edited.connect(lambda name, value: self.typed.update({name: value}))
         self.run = made_button("Distil a PSF", "distil", "Find the beads, average them, and add the PSF as a layer.")
         self.run.clicked.connect(self.distil)
-        self.use = made_button("Use in Restore", "use beads", "Restore with this PSF: opens the Restore panel with it.")
-        self.use.clicked.connect(lambda: self.handed.emit(self.made))
-        self.use.hide()
-        self.report = QLabel()
-        self.report.setObjectName("bead report")
-        self.report.setWordWrap(True)
         self.picture = PortraitView(viewer)
         self.picture.hide()
         top = rows()
         top.addRow(QLabel("Beads"), self.layers)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(4, 4, 4, 4)
-        column.addLayout(top)
-        for widget in (self.form, self.run, self.use, self.picture, self.report):
-            column.addWidget(widget)
-        column.addStretch()
+        self.column.addLayout(top)
+        for widget in (self.form, self.run, self.use, self.picture, self.words):
+            self.column.addWidget(widget)
+        self.column.addStretch()
 
     def distil(self) -> None:
         """Start the work on the chosen layer."""
@@ -94,23 +82,6 @@ class BeadsTab(QWidget):  # type: ignore[misc]
     def _end(self) -> None:
         self.task = None
         self.run.setEnabled(True)
-
-    def say(self, words: str, *, is_problem: bool = False) -> None:
-        """Show the report, or what is wrong."""
-        self.report.setText(words)
-        self.report.setStyleSheet(problem_style(self.viewer) if is_problem else "")
-
-    def offer(self, layer: Any) -> None:
-        """Offer a layer that was made here to restore with."""
-        self.made = layer
-        self.use.setText(f"Use '{layer.name}' in Restore")
-        self.use.show()
-
-    def let_go(self) -> None:
-        """Tell nobody of what is under way, and leave the viewer's events alone."""
-        if self.task is not None:
-            self.task.let_go()
-        self.layers.let_go()
 
 
 def like_beads(layer: Any) -> tuple[bool, bool, bool]:

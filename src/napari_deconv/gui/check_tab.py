@@ -5,59 +5,45 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout
 
 from ..psf.examining import Finding, examine, mended
-from .dock import problem_style
 from .foot import made_button
 from .layer_box import LayerBox, like_a_psf, like_a_source
 from .layers import image_of
+from .psf_tab import PsfTab
 from .sections import rows
 from .task import Task
 
 __all__ = ["CheckTab"]
 
 
-class CheckTab(QWidget):  # type: ignore[misc]
+class CheckTab(PsfTab):
     """``handed`` gives a layer to restore with; ``was_mended`` gives the mended PSF, an `Image`, and the layer that it comes from."""
 
     was_mended = Signal(object, object)
-    handed = Signal(object)
 
     def __init__(self, viewer: Any) -> None:
-        super().__init__()
-        self.viewer = viewer
-        self.task: Task | None = None
-        self.made: Any = None
+        super().__init__(viewer, says="check status", hands="use mended")
         self.boxes: dict[str, QCheckBox] = {}
         self.layers = LayerBox(viewer, "checked psf", "The layer that holds the PSF.", like_a_psf)
         self.images = LayerBox(viewer, "checked for", "The image that it will be used for.", like_a_source)
         self.run = made_button("Check", "check", "Look for what is wrong with this PSF before it is used.")
         self.mend = made_button("Mend what is ticked", "mend", "Add a mended copy as a layer; the PSF itself is kept.")
-        self.use = made_button(
-            "Use in Restore", "use mended", "Restore with this PSF: opens the Restore panel with it."
-        )
-        self.use.clicked.connect(lambda: self.handed.emit(self.made))
-        for button in (self.mend, self.use):
-            button.hide()
+        self.mend.hide()
         self.run.clicked.connect(self.check)
         self.mend.clicked.connect(self.mend_ticked)
-        self.status = QLabel()
-        self.status.setObjectName("check status")
-        self.status.setWordWrap(True)
         self.findings = QVBoxLayout()
         top = rows()
         top.addRow(QLabel("PSF"), self.layers)
         top.addRow(QLabel("For image"), self.images)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(4, 4, 4, 4)
-        column.addLayout(top)
-        column.addWidget(self.run)
-        column.addWidget(self.status)
-        column.addLayout(self.findings)
-        column.addWidget(self.mend)
-        column.addWidget(self.use)
-        column.addStretch()
+        self.column.addLayout(top)
+        self.column.addWidget(self.run)
+        self.column.addWidget(self.words)
+        self.column.addLayout(self.findings)
+        self.column.addWidget(self.mend)
+        self.column.addWidget(self.use)
+        self.column.addStretch()
         for box in (self.layers, self.images):
             box.chosen.connect(lambda layer: self._clear())
 
@@ -130,21 +116,3 @@ class CheckTab(QWidget):  # type: ignore[misc]
         while self.findings.count():
             self.findings.takeAt(0).widget().deleteLater()
         self.say("")
-
-    def say(self, words: str, *, is_problem: bool = False) -> None:
-        """Show a sentence."""
-        self.status.setText(words)
-        self.status.setStyleSheet(problem_style(self.viewer) if is_problem else "")
-
-    def offer(self, layer: Any) -> None:
-        """Offer a layer that was made here to restore with."""
-        self.made = layer
-        self.use.setText(f"Use '{layer.name}' in Restore")
-        self.use.show()
-
-    def let_go(self) -> None:
-        """Tell nobody of what is under way, and leave the viewer's events alone."""
-        if self.task is not None:
-            self.task.let_go()
-        self.layers.let_go()
-        self.images.let_go()

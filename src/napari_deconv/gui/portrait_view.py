@@ -68,10 +68,10 @@ class PortraitView(QWidget):  # type: ignore[misc]
 class Canvas(QWidget):  # type: ignore[misc]
     """The painted part."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "psf picture") -> None:
         super().__init__()
         self.portrait: Portrait | None = None
-        self.setObjectName("psf picture")
+        self.setObjectName(name)
         self.setMinimumHeight(PLOT + 150)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip(

@@ -1,4 +1,4 @@
-"""The PSF panel: a PSF from the microscope's optics, from beads, or a layer's PSF checked and mended."""
+"""The PSF panel: a PSF from the microscope's optics, fitted to the image, from beads, or a layer's PSF checked and mended."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any, cast
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QFileDialog, QFrame, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
+from ..fitting import Fitted
 from ..image import Image
 from .beads_tab import BeadsTab
 from .check_tab import CheckTab
 from .dock import join_tabs
+from .fit_tab import FitTab
 from .layer_box import unwrapped
 from .layers import layers_of
 from .microscope_tab import MicroscopeTab
@@ -25,7 +27,7 @@ FILES = "OME-TIFF (*.ome.tif);;ImageJ TIFF (*.tif);;OME-Zarr (*.ome.zarr)"
 
 
 class PsfPanel(QWidget):  # type: ignore[misc]
-    """The dock widget: three tabs, and what is done with a PSF that one of them made."""
+    """The dock widget: four tabs, and what is done with a PSF that one of them made."""
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
@@ -33,10 +35,12 @@ class PsfPanel(QWidget):  # type: ignore[misc]
         self.task: Task | None = None
         self.setMinimumWidth(340)
         self.microscope = MicroscopeTab(self.viewer)
+        self.fit = FitTab(self.viewer, self.microscope)
         self.beads = BeadsTab(self.viewer)
         self.check = CheckTab(self.viewer)
         self.tabs = QTabWidget()
         self.tabs.addTab(self.microscope, "Microscope")
+        self.tabs.addTab(scrolled(self.fit), "Fit to image")
         self.tabs.addTab(scrolled(self.beads), "Beads")
         self.tabs.addTab(scrolled(self.check), "Check")
         column = QVBoxLayout(self)
@@ -45,6 +49,7 @@ class PsfPanel(QWidget):  # type: ignore[misc]
         self.microscope.wanted.connect(self.do)
         self.beads.distilled.connect(lambda psf, layer: self.beads.offer(self.take(psf, f"{layer.name} [PSF]")))
         self.check.was_mended.connect(lambda psf, layer: self.check.offer(self.take(psf, f"{layer.name} [mended]")))
+        self.fit.handed.connect(self.use_fitted)
         for tab in (self.beads, self.check):
             tab.handed.connect(self.use_layer)
 
@@ -98,6 +103,13 @@ class PsfPanel(QWidget):  # type: ignore[misc]
             panel.psf.layers.choose(added[0])
         return added[0]
 
+    def use_fitted(self, fitted: Fitted) -> None:
+        """Take the fitted values over into the microscope's tab, and open the Restore panel with them."""
+        for name, value in fitted.changes().items():
+            self.microscope.choices.type(name, value)
+        self.hand_over()
+        self.fit.say("The Restore panel and the Microscope tab have the fitted PSF.")
+
     def hand_over(self) -> None:
         """Open the Restore panel with this image and this PSF."""
         choices = self.microscope.choices
@@ -132,7 +144,7 @@ class PsfPanel(QWidget):  # type: ignore[misc]
         if self.task is not None:
             self.task.let_go()
             self.task = None
-        for tab in (self.microscope, self.beads, self.check):
+        for tab in (self.microscope, self.fit, self.beads, self.check):
             tab.let_go()
 
     def event(self, event: QEvent) -> bool:
