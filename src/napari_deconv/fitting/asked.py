@@ -22,15 +22,15 @@ class Fit(Settings):
         "astigmatism, … or zernike-N by Noll's number. The fewer, the surer.",
     )
     blocks: int = field(3, title="Blocks", description="How many bright parts of the image to look at.", ge=1, le=16)
-    side: int = field(48, title="Side", description="Side of a block.", unit="pixels", ge=16, le=512, advanced=True)
+    side: int = field(40, title="Side", description="Side of a block.", unit="pixels", ge=16, le=512, advanced=True)
     planes: int = field(
-        32, title="Planes", description="Most planes of a block.", unit="pixels", ge=1, le=256, advanced=True
+        24, title="Planes", description="Most planes of a block.", unit="pixels", ge=1, le=256, advanced=True
     )
     rounds: int = field(
         8, title="Rounds", description="Most corrections of the parameters.", ge=1, le=50, advanced=True
     )
     iterations: int = field(
-        150,
+        80,
         title="Iterations",
         description="Most Richardson-Lucy iterations for the object of each trial; held-out photons say when to stop.",
         ge=10,

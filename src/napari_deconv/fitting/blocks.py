@@ -42,6 +42,11 @@ class Block:
         z, y, x = self.train.shape
         return z, y, x
 
+    @property
+    def turned(self) -> Block:
+        """The same part seen from the other half of its photons."""
+        return Block(self.test, self.train, self.weight)
+
     def residual(self, expected: Tensor) -> Tensor:
         """Return the prediction's error (Z, Y, X) in standard deviations of a test pixel."""
         return (self.test - expected) * self.weight.sqrt()
@@ -102,7 +107,7 @@ def take_block(volume: Any, box: Box, figures: VolumeFigures, seed: int, device:
     image = torch.from_numpy(pixels + np.float32(figures.lift)).clamp_(min=0).to(device)
     variance = estimate_noise(image.cpu().numpy()).variance(smoothed(image))
     train, test = split_noise(image, variance, HALF, seed)
-    return Block(train.clamp_(min=0), test, (1 - HALF) / variance)
+    return Block(train.clamp_(min=0), test.clamp_(min=0), (1 - HALF) / variance)
 
 
 def _complaints(stored: np.ndarray[Any, Any], pixels: np.ndarray[Any, Any]) -> Iterator[str]:

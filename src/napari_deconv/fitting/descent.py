@@ -1,21 +1,24 @@
-r"""Gauss-Newton on the held-out score, and what its curvature says of the uncertainty.
+r"""Newton's way to the parameters that held-back photons ask for, and what the photons' scatter says of the uncertainty.
 
-With r the prediction's errors in standard deviations and J = -dr/dtheta, the object restored anew for every theta,
+With r the prediction's errors in standard deviations and J its slopes beyond what the object makes up for (`slopes`), summed over
+all views (a block seen from either half of its photons),
 
-    theta  <-  theta + (J'J + lambda diag J'J)^-1 J'r                                    (Levenberg-Marquardt)
+    solve  J'r = 0        theta  <-  theta + (J'J + lambda diag J'J)^-1 J'r,      the object restored anew after every step
     cov    =   the larger of  (J'J)^-1  and  (J'J)^-1 (sum over parts g g') (J'J)^-1,    g = J'r of one part of the image
 
-The second holds where noise is not quite as assumed, and where parts of the image contradict each other (White 1982).
+The second holds where noise is not quite as assumed, and where parts of the image contradict each other (White 1982). Where whole
+blocks contradict each other more than that, all uncertainties grow by Birge's ratio. Values that cannot be told from the object and
+are not moved, such as its smoothness, are granted an uncertainty of their own, which is carried over.
 
 References
 ----------
-Broyden, "A class of methods for solving nonlinear simultaneous equations", Math. Comput. 19 (1965) 577-593.
 White, "Maximum likelihood estimation of misspecified models", Econometrica 50 (1982) 1-25.
-Marquardt, "An algorithm for least-squares estimation of nonlinear parameters", J. SIAM 11 (1963) 431-441.
+Birge, "The calculation of errors by the method of least squares", Phys. Rev. 40 (1932) 207-227.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -28,18 +31,15 @@ from .held_out import Prediction
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["ENOUGH", "Axis", "Descent", "Place"]
+__all__ = ["Axis", "Descent", "Look", "Place"]
 
 Array = np.ndarray[Any, Any]
-Predict = Callable[[Array, Sequence[int] | None], Generator[None, None, list[Prediction]]]
 
-LONGEST = 6.0
+LONGEST = 4.0
 """Units by which a value moves at most in one round."""
-DAMPING = 1e-2
-DAMPED_MORE = 10.0
-DAMPED_MOST = 100.0
-ENOUGH = 0.5
-"""Gain of the score (nats) below which a round was the last."""
+DAMPING = 1e-3
+CLOSE = 0.3
+"""Standard errors: a step shorter than this is the last."""
 PARTS = 4
 """A block is cut into this many parts along Y and X to see whether they agree."""
 RIDGE = 1e-6
@@ -48,132 +48,133 @@ RIDGE = 1e-6
 
 @dataclass(frozen=True)
 class Axis:
-    """One value: its bounds, the unit in which it is scaled, and the small change by which slopes are measured."""
+    """One value: its bounds, and the unit in which it is scaled.
+
+    ``vague`` is by how much (standard deviation) a value that is not moved may be off: it widens the uncertainty of the others.
+    """
 
     low: float
     high: float
     unit: float
-    small: float
+    vague: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """A view's prediction, and what its slopes need."""
+
+    found: Prediction
+    slopes: Callable[[Sequence[int]], Generator[None, None, list[Tensor]]]
+    """Free axes -> the change (Z, Y, X) of the prediction with each, in standard deviations a native unit."""
 
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where the descent is: values (N,), their predictions, and last the covariance (N, N) of what was free."""
+    """Where the descent is: values (N,), how each view looks from there, and last the covariance (N, N) of what was free."""
 
     values: Array
-    predictions: list[Prediction]
+    looks: list[Look]
     covariance: Array | None = None
 
     @property
     def score(self) -> float:
-        """Half the sum of squared errors in standard deviations, over all blocks: nats."""
-        return sum(each.score for each in self.predictions)
+        """Half the sum of squared errors in standard deviations, over all views: nats."""
+        return sum(each.found.score for each in self.looks)
 
 
 class Descent:
-    """The descent over some axes; ``predict`` restores and predicts all blocks for values (N,)."""
+    """The descent over some axes; ``look`` restores and predicts all views for values (N,); ``folds`` views make a block."""
 
-    def __init__(self, axes: Sequence[Axis], blocks: Sequence[Block], predict: Predict) -> None:
-        self.axes, self.blocks, self.predict = axes, blocks, predict
-        self.unit = np.array([axis.unit for axis in axes])
+    def __init__(
+        self,
+        axes: Sequence[Axis],
+        views: Sequence[Block],
+        look: Callable[[Array], Generator[None, None, list[Look]]],
+        folds: int = 1,
+    ) -> None:
+        self.axes, self.views, self.look, self.folds = axes, views, look, folds
 
-    def run(
-        self, values: Array, free: Sequence[int], rounds: int, gain: float = ENOUGH
-    ) -> Generator[Place | None, None, Place]:
-        """Move the free axes to the best place; yields None at pauses and the place after each round, and returns the last.
+    def run(self, values: Array, free: Sequence[int], rounds: int) -> Generator[Place | None, None, Place]:
+        """Move the free axes to where J'r is 0; yields None at pauses and the place after each round, and returns the last.
 
-        Slopes are measured once and corrected by every step (Broyden 1965), and measured again where a step fails.
+        Where the rounds do not suffice, the last step counts as uncertainty.
         """
-        place = Place(values, (yield from self.predict(values, None)))
+        place = Place(values, (yield from self.look(values)))
         yield place
-        damping, fresh = DAMPING, True
-        slopes = yield from self._slopes(place, free)
-        for _ in range(rounds):
-            better = yield from self._step(place, free, slopes, damping)
-            if better is None and not fresh:
-                slopes, fresh = (yield from self._slopes(place, free)), True
-                continue
-            if better is None:
-                damping *= DAMPED_MORE
-                if damping > DAMPED_MOST:
-                    break
-                continue
-            self._correct(slopes, place, better, free)
-            gained, place = place.score - better.score, better
-            damping, fresh = damping / DAMPED_MORE, False
-            yield place
-            if gained < gain:
+        vague = [number for number, axis in enumerate(self.axes) if axis.vague and number not in free]
+        for last in range(rounds, -1, -1):
+            information, pulls, crossed = yield from self._measured(place, free, vague)
+            step = self._step(place.values, information.sum(axis=0), pulls.sum(axis=(0, 1)), free)
+            covariance = self._covariance(information, pulls, free) + self._doubt(information, crossed, free, vague)
+            errors = np.sqrt(np.diag(covariance))
+            if np.all(np.abs(step[list(free)]) < CLOSE * errors):
                 break
-        return replace(place, covariance=self._covariance(place, free, slopes))
+            if not last:
+                covariance = covariance + np.diag(step[list(free)] ** 2)
+                break
+            place = Place(place.values + step, (yield from self.look(place.values + step)))
+            yield place
+        return replace(place, covariance=covariance)
 
-    def _slopes(self, place: Place, free: Sequence[int]) -> Generator[None, None, list[list[Tensor]]]:
-        """Return for each free axis and block how many standard deviations a unit changes the prediction."""
-        steps = [each.steps for each in place.predictions]
-        found = []
-        for axis in free:
+    def _measured(
+        self, place: Place, free: Sequence[int], vague: Sequence[int]
+    ) -> Generator[None, None, tuple[Array, Array, Array]]:
+        """Return each block's J'J (blocks, N, N) and J'r of its parts (blocks, parts, N), and J'J of free and vague axes (N, V), in units."""
+        unit, count = np.array([self.axes[axis].unit for axis in (*free, *vague)]), len(free)
+        information, pulls = [], []
+        for view, look in zip(self.views, place.looks, strict=True):
+            slopes = yield from look.slopes([*free, *vague])
+            error = view.residual(look.found.expected)
+            information.append([[float((a * b).double().sum()) for b in slopes] for a in slopes] * np.outer(unit, unit))
+            pulls.append(np.stack([_sum_parts(each * error) for each in slopes[:count]], axis=1) * unit[:count])
+        blocks = len(self.views) // self.folds
+        whole = np.reshape(information, (blocks, self.folds, len(unit), len(unit))).sum(axis=1)
+        parts = np.reshape(pulls, (blocks, self.folds, -1, count)).sum(axis=1)
+        return whole[:, :count, :count], parts, whole[:, :count, count:].sum(axis=0)
+
+    def _step(self, values: Array, information: Array, pull: Array, free: Sequence[int]) -> Array:
+        """Return the change of all values, within their bounds."""
+        damped = information + DAMPING * np.diag(np.diag(information)) + RIDGE * np.eye(len(free))
+        moved = values.copy()
+        for axis, change in zip(free, np.linalg.solve(damped, pull), strict=True):
             own = self.axes[axis]
-            small = own.small if place.values[axis] + own.small <= own.high else -own.small
-            moved = place.values.copy()
-            moved[axis] += small
-            there = yield from self.predict(moved, steps)
-            found.append([
-                (after.expected - before.expected) * block.weight.sqrt() * (own.unit / small)
-                for after, before, block in zip(there, place.predictions, self.blocks, strict=True)
-            ])  # fmt: skip
-        return found
+            moved[axis] = np.clip(values[axis] + own.unit * np.clip(change, -LONGEST, LONGEST), own.low, own.high)
+        return moved - values
 
-    def _step(
-        self, place: Place, free: Sequence[int], slopes: list[list[Tensor]], damping: float
-    ) -> Generator[None, None, Place | None]:
-        """Return the place after a step, or None where it is no better."""
-        information, pull = _information(slopes), self._pulls(place, slopes).sum(axis=0)
-        low, high = (np.array([getattr(axis, end) for axis in self.axes]) for end in ("low", "high"))
-        damped = information + damping * np.diag(np.diag(information)) + RIDGE * np.eye(len(free))
-        moved = place.values.copy()
-        moved[list(free)] += np.clip(np.linalg.solve(damped, pull), -LONGEST, LONGEST) * self.unit[list(free)]
-        moved = np.clip(moved, low, high)
-        if np.array_equal(moved, place.values):
-            return None
-        there = Place(moved, (yield from self.predict(moved, None)))
-        return there if there.score < place.score else None
-
-    def _correct(self, slopes: list[list[Tensor]], before: Place, after: Place, free: Sequence[int]) -> None:
-        """Correct the slopes so that they explain what the last step did to the prediction."""
-        step = ((after.values - before.values) / self.unit)[list(free)]
-        weights = step / (step @ step)
-        for number, block in enumerate(self.blocks):
-            change = (after.predictions[number].expected - before.predictions[number].expected) * block.weight.sqrt()
-            for slope, moved in zip(slopes, step, strict=True):
-                change = change - float(moved) * slope[number]
-            for slope, weight in zip(slopes, weights, strict=True):
-                slope[number] = slope[number] + float(weight) * change
-
-    def _pulls(self, place: Place, slopes: list[list[Tensor]]) -> Array:
-        """Return J'r of each part of the blocks (parts, N)."""
-        pulls = []
-        for number, (block, found) in enumerate(zip(self.blocks, place.predictions, strict=True)):
-            error = block.residual(found.expected)
-            pulls.append(np.stack([_sum_parts(each[number] * error) for each in slopes], axis=1))
-        return np.concatenate(pulls)
-
-    def _covariance(self, place: Place, free: Sequence[int], slopes: list[list[Tensor]]) -> Array:
+    def _covariance(self, information: Array, pulls: Array, free: Sequence[int]) -> Array:
         """Return the covariance of the free axes (N, N)."""
-        information = _information(slopes)
-        inverse = np.linalg.inv(information + RIDGE * np.eye(len(information)))
-        pulls = self._pulls(place, slopes)
-        pulls = pulls - pulls.mean(axis=0)
-        sandwich = inverse @ (pulls.T @ pulls) @ inverse
+        ridge = RIDGE * np.eye(len(free))
+        inverse = np.linalg.inv(information.sum(axis=0) + ridge)
+        each = pulls.reshape(-1, len(free))
+        sandwich = inverse @ (each.T @ each) @ inverse
         wider = np.sqrt(np.maximum(1, np.diag(sandwich) / np.diag(inverse)))
-        scale = wider * self.unit[list(free)]
+        scale = (
+            wider
+            * np.array([self.axes[axis].unit for axis in free])
+            * self._birge(information + ridge, pulls.sum(axis=1), wider)
+        )
         covariance: Array = inverse * np.outer(scale, scale)
         return covariance
 
+    def _doubt(self, information: Array, crossed: Array, free: Sequence[int], vague: Sequence[int]) -> Array:
+        """Return the covariance of the free axes (N, N) that comes from values which are not moved."""
+        ridge = RIDGE * np.eye(len(free))
+        shift = np.linalg.solve(information.sum(axis=0) + ridge, crossed) * [[self.axes[axis].unit] for axis in free]
+        shift = shift * [self.axes[axis].vague / self.axes[axis].unit for axis in vague]
+        doubt: Array = shift @ shift.T
+        return doubt
 
-def _information(slopes: list[list[Tensor]]) -> Array:
-    """Return J'J (N, N)."""
-    return np.array([
-        [sum(float((a * b).double().sum()) for a, b in zip(one, other, strict=True)) for other in slopes] for one in slopes
-    ])  # fmt: skip
+    @staticmethod
+    def _birge(information: Array, pulls: Array, wider: Array) -> float:
+        """Return by how much more than their uncertainties say the blocks scatter, at least 1."""
+        if len(information) < 2:
+            return 1.0
+        whole = np.linalg.solve(information.sum(axis=0), pulls.sum(axis=0))
+        square = 0.0
+        for own, pull in zip(information, pulls, strict=True):
+            away = (np.linalg.solve(own, pull) - whole) / wider
+            square += float(away @ own @ away)
+        return max(1.0, math.sqrt(square / ((len(information) - 1) * len(wider))))
 
 
 def _sum_parts(values: Tensor) -> Array:

@@ -1,11 +1,13 @@
 """`fit_psf`: correct a theoretical PSF by the image itself, as a generator that shows what it has reached.
 
-Bright blocks of the image are restored from half of their photons; the other half judges the PSF (`held_out`). The optics are
-moved together with background and grain by Gauss-Newton (`descent`), and what is found is accepted, or refused (`verdict`).
+Bright blocks of the image are restored from half of their photons; the other half judges the PSF (`held_out`). In turn with the
+object, the optics are moved together with the background (`descent`) by slopes that automatic differentiation gives
+(`slopes`), and what is found is accepted, or refused (`verdict`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,33 +18,39 @@ import numpy as np
 from ..background import VolumeFigures, measure_volume
 from ..image import Image
 from ..posing import resolve_psf
+from ..psf.base import check_psf, crop_to_support
+from ..psf.limits import Limits
 from ..psf.theoretical import Theoretical
 from ..recipe import Recipe
 from ..running.device import choose_device
 from .asked import Fit
 from .blocks import Block, choose_boxes, take_block
 from .coefficients import Coefficient, coefficient, matters, value_of, with_values
-from .descent import ENOUGH, Axis, Descent, Place
-from .held_out import HeldOut, Prediction
+from .descent import Axis, Descent, Look, Place
+from .held_out import HeldOut
+from .slopes import Bent
 from .verdict import Estimated, Fitted, judge
 
 __all__ = ["FitProgress", "fit_psf", "fitted_psf"]
 
 Array = np.ndarray[Any, Any]
 
-GRAIN = Axis(0.0, 0.25, 0.01, 0.0008)
-"""Variance of the object's smoothness, µm²."""
-FIRST_GRAIN = 0.05**2
-SMALL = 0.1
-"""Share of what matters by which a parameter is moved to measure slopes."""
-WIDER = 1.25
-"""The PSF reaches this much farther than half a block, sideways."""
-SETTLING = 3
+SMOOTH = 0.35
+"""Width of the grain (standard deviation) as a share of the PSF's theoretical width: detail finer than that is hardly in any image."""
+BESIDE = 0.6
+"""Blocks that the PSF reaches at most to each side."""
+LIGHT = 0.999
+"""Share of the light within that reach, on each axis, that the PSF holds as it starts."""
+WIDER = 1.3
+"""How much wider it is taken, for what it may become."""
+LEAST = 0.08
+"""Least uncertainty, as a share of what matters, added to that of the noise: so far the object's freedom pulled values in simulations."""
+SETTLING = 1
 """Most rounds to settle background and grain with the PSF as it starts."""
-ROUGH = 3.0
-"""Gain (nats) below which a descent that others go on from is over."""
 LOOKS = 16
-"""Looks at a block that a prediction is expected to take, for the progress."""
+"""Looks at a view that a round is expected to take, for the progress."""
+ROUGHLY = 3
+"""Rounds that are expected."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,34 +126,38 @@ class _Fitting:
         figures = measure_volume(volume, recipe.background)
         boxes = choose_boxes(volume, asked, figures.background)
         self.blocks = [take_block(volume, box, figures, asked.seed + n, device) for n, box in enumerate(boxes)]
+        self.views = [view for block in self.blocks for view in (block, block.turned)]
         self.light = sum(
             float(np.mean(volume[box], dtype=np.float64) - figures.background) * volume[box].size for box in boxes
         )
         z, y, x = (pitch or 1.0 for pitch in image.spacing)
         self.held_out = HeldOut(figures.scale, figures.lift, (z, y, x), asked.iterations)
-        self.axes = [*map(self._axis, self.parts, self.units), GRAIN, self._background(figures)]
+        self.shape = self._reach()
+        grain = (SMOOTH * Limits.of(self.start.microscope()).lateral_width) ** 2
+        smoothness = Axis(0.0, np.inf, grain, vague=grain)
+        self.axes = [*map(self._axis, self.parts, self.units), smoothness, self._background(figures)]
         self.starts = [value_of(self.start, part) for part in self.parts]
-        self.place = Place(np.array([*self.starts, FIRST_GRAIN, figures.background]), [])
+        self.place = Place(np.array([*self.starts, grain, figures.background]), [])
         self.first: float | None = None
         self.looks = self.rounds = 0
 
     def run(self) -> Generator[FitProgress]:
         """Find the way with the brightest block, go on with all of them, compare with the start at its best, and judge."""
         count = len(self.parts)
-        beside = [count, count + 1] if self.recipe.background == "auto" else [count]
+        beside = [count + 1] if self.recipe.background == "auto" else []
         every = [*range(count), *beside]
-        rough = yield from self._shown(self.blocks[:1], self.place.values, every, self.asked.rounds, ROUGH)
+        rough = yield from self._shown(self.views[:1], self.place.values, every, self.asked.rounds)
         alone = np.array([*self.starts, *rough.values[count:]])
-        before = yield from self._shown(self.blocks, alone, beside, SETTLING, ROUGH)
+        before = yield from self._shown(self.views, alone, beside, SETTLING, folds=2)
         self.first = before.score
-        after = yield from self._shown(self.blocks, rough.values, every, self.asked.rounds)
+        after = yield from self._shown(self.views, rough.values, every, self.asked.rounds, folds=2)
         yield self._progress(1.0, self._judged(before, after))
 
     def _shown(
-        self, blocks: Sequence[Block], values: Array, free: Sequence[int], rounds: int, gain: float = ENOUGH
+        self, views: Sequence[Block], values: Array, free: Sequence[int], rounds: int, folds: int = 1
     ) -> Generator[FitProgress, None, Place]:
-        """Yield the progress of a descent over some blocks and return its last place."""
-        moving = Descent(self.axes, blocks, partial(self._predict, blocks)).run(values, free, rounds, gain)
+        """Yield the progress of a descent over some views and return its last place."""
+        moving = Descent(self.axes, views, partial(self._look, views), folds).run(values, free, rounds)
         while True:
             try:
                 place = next(moving)
@@ -156,8 +168,7 @@ class _Fitting:
                 self.place = place
                 self.rounds += 1
             self.looks += 1
-            trials = 10 + 10 * len(self.blocks)
-            yield self._progress(min(0.99, self.looks / (LOOKS * trials)))
+            yield self._progress(min(0.99, self.looks / (LOOKS * (ROUGHLY + ROUGHLY * len(self.views)))))
 
     def _progress(self, fraction: float, fitted: Fitted | None = None) -> FitProgress:
         values = {part.name: float(value) for part, value in zip(self.parts, self.place.values, strict=False)}
@@ -165,14 +176,34 @@ class _Fitting:
         psf = fitted.psf if fitted else self._model(self.place.values)
         return FitProgress(fraction, self.rounds, values, psf, gain, fitted)
 
-    def _predict(
-        self, blocks: Sequence[Block], values: Array, steps: Sequence[int] | None
-    ) -> Generator[None, None, list[Prediction]]:
+    def _look(self, views: Sequence[Block], values: Array) -> Generator[None, None, list[Look]]:
+        """Return how all views look with these values."""
+        count = len(self.parts)
+        bent = Bent(
+            self.start,
+            self.parts,
+            values[:count].tolist(),
+            float(values[count]),
+            self.shape,
+            self.held_out,
+            self.blocks[0],
+        )
+        looks = []
+        for view in views:
+            found = yield from self.held_out.predict(view, bent.blur, float(values[-1]))
+            looks.append(Look(found, partial(bent.slopes, view, found)))
+        return looks
+
+    def _reach(self) -> tuple[int, int, int]:
+        """Return the size of the PSF: as far as light of a block's far end, or of what lies beside it, falls into it."""
         z, y, x = self.blocks[0].shape
-        shape = 2 * (z // 2) + 1, 2 * int(WIDER * y / 2) + 1, 2 * int(WIDER * x / 2) + 1
-        psf = self._model(values).sample(shape, self.held_out.voxel, self.device).clamp(min=0).cpu().numpy()
-        whole = psf / psf.sum(dtype=np.float64)
-        return (yield from self.held_out.predict(blocks, whole, float(values[-1]), float(values[-2]), steps))
+        whole = 2 * z - 1, 2 * int(BESIDE * y) + 1, 2 * int(BESIDE * x) + 1
+        light = crop_to_support(
+            check_psf(self.start.sample(whole, self.held_out.voxel, self.device).clamp(min=0).cpu().numpy()), LIGHT
+        )
+        odd = (2 * math.ceil(WIDER * size / 2) + 1 for size in light.shape)
+        z, y, x = (min(size, most) for size, most in zip(odd, whole, strict=True))
+        return z, y, x
 
     def _model(self, values: Array) -> Theoretical:
         return with_values(self.start, self.parts, values[: len(self.parts)])
@@ -180,16 +211,19 @@ class _Fitting:
     def _axis(self, part: Coefficient, unit: float) -> Axis:
         is_immersion = part.name == "immersion_index"
         low = 1.001 * (self.start.numerical_aperture or 1.0) if is_immersion else part.low
-        return Axis(max(low, part.low), part.high, unit, SMALL * unit)
+        return Axis(max(low, part.low), part.high, unit)
 
     def _background(self, figures: VolumeFigures) -> Axis:
         noise = float(np.mean([float(each.weight.mean()) ** -0.5 for each in self.blocks]))
         unit = 0.03 * figures.level + 0.1 * noise
-        return Axis(-figures.lift, np.inf, unit, unit)
+        return Axis(-figures.lift, np.inf, unit)
 
     def _judged(self, before: Place, after: Place) -> Fitted:
         assert after.covariance is not None
-        errors = np.sqrt(np.diag(after.covariance))
+        noise = np.sqrt(np.diag(after.covariance))
+        errors = np.hypot(
+            noise, [LEAST * axis.unit for axis in self.axes[: len(self.parts)]] + [0.0] * (len(noise) - len(self.parts))
+        )
         estimated = tuple(
             Estimated(part.name, part.unit, start, float(value), float(error), unit, _is_stuck(part, axis, value))
             for part, start, value, error, unit, axis in zip(
@@ -197,7 +231,7 @@ class _Fitting:
             )
         )
         gain, gain_error = self._gain(before, after)
-        verdict, sentence = judge(estimated, after.covariance / np.outer(errors, errors), gain, gain_error)
+        verdict, sentence = judge(estimated, after.covariance / np.outer(noise, noise), gain, gain_error)
         psf = self._model(after.values) if verdict == "fitted" else self.start
         return Fitted(
             verdict, sentence, psf, self.start, self.recipe.replace(psf=psf), estimated, gain, gain_error,
@@ -207,8 +241,9 @@ class _Fitting:
     def _gain(self, before: Place, after: Place) -> tuple[float, float]:
         """Return by how many nats the held-out photons are predicted better, and the standard error by their noise."""
         square = 0.0
-        for block, one, other in zip(self.blocks, before.predictions, after.predictions, strict=True):
-            square += float(((other.expected - one.expected).square() * block.weight).double().sum())
+        for view, one, other in zip(self.views, before.looks, after.looks, strict=True):
+            change = other.found.expected - one.found.expected
+            square += float((change.square() * view.weight).double().sum())
         return before.score - after.score, square**0.5
 
 

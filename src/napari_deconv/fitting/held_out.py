@@ -6,8 +6,7 @@ part; of all iterations the best counts, so that neither too few nor too many fa
     score(psf) = min over k of  sum (test - psf * grain * x_k(train; psf) - background)^2 / (2 variance)
 
 A PSF that is too sharp or too wide is made up for by the object as far as it can; what it cannot make up for is what the image
-knows of the PSF. ``grain`` is a Gaussian, as wide as the object is smooth: without it a smooth object would be taken for a
-wider PSF.
+knows of the PSF. ``grain`` is a narrow Gaussian by which every object is smooth, so that noise is not restored as points.
 
 References
 ----------
@@ -19,16 +18,13 @@ Levin, Weiss, Durand & Freeman, "Understanding and evaluating blind deconvolutio
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from ..methods.base import Problem
 from ..methods.blur import Blur
 from ..methods.richardson_lucy import Climb, HeavyBall
-from ..posing import fit_to_image
 from .blocks import Block
 
 if TYPE_CHECKING:
@@ -44,11 +40,11 @@ PATIENCE = 4
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What is expected of a block's test part (Z, Y, X), its score, and the iterations that the object took."""
+    """What is expected of a block's test part (Z, Y, X), its score in nats, and the object (on the blur's grid) that says so."""
 
     expected: Tensor
     score: float
-    steps: int
+    object: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,64 +56,42 @@ class HeldOut:
     voxel: tuple[float, float, float]
     iterations: int
 
-    def predict(
-        self,
-        blocks: Sequence[Block],
-        psf: np.ndarray[Any, Any],
-        background: float,
-        grain: float,
-        steps: Sequence[int] | None = None,
-    ) -> Generator[None, None, list[Prediction]]:
-        """Return each block's prediction, after as many iterations as predict best, or as ``steps`` says; pauses between looks.
-
-        psf : (Z, Y, X), unit sum, odd; background : counts; grain : variance of the Gaussian in µm².
-        """
-        blur = self._blurred(blocks[0], psf, grain)
-        found = []
-        for number, block in enumerate(blocks):
-            limit = None if steps is None else steps[number]
-            found.append((yield from self._restore(block, blur, background + self.lift, limit)))
-        return found
-
-    def _blurred(self, block: Block, psf: np.ndarray[Any, Any], grain: float) -> Blur:
-        blur = Blur(fit_to_image(psf, block.shape), block.shape, block.train.device)
-        if grain > 0:
-            blur.otf.mul_(_gaussian(blur, grain, self.voxel))
+    def blur(self, psf: Tensor, grain: float, block: Block) -> Blur:
+        """Return the blur by a PSF (Z, Y, X; any sum, any sign) and the grain (a variance in µm²)."""
+        blur = Blur(psf.cpu().numpy(), block.shape, block.train.device)
+        blur.otf.mul_((spread(blur, self.voxel) * (grain / 2)).exp_())
         return blur
 
-    def _restore(
-        self, block: Block, blur: Blur, background: float, steps: int | None
-    ) -> Generator[None, None, Prediction]:
-        """Restore the object of a block; pause now and then, and return the best prediction."""
+    def predict(self, block: Block, blur: Blur, background: float) -> Generator[None, None, Prediction]:
+        """Return a block's prediction after as many iterations as predict best; pauses now and then. background : counts."""
+        background += self.lift
         level = max(float(block.train.mean()) - background, 0.0)
-        problem = Problem(block.train, background, blur, self.scale, level, self.voxel)
-        climb, momentum = Climb(problem), HeavyBall()
+        climb, momentum = Climb(Problem(block.train, background, blur, self.scale, level, self.voxel)), HeavyBall()
         estimate = climb.start()
         best: Prediction | None = None
-        last = steps or self.iterations
-        for step in range(1, last + 1):
+        waited = 0
+        for step in range(1, self.iterations + 1):
             estimate = momentum.step(climb, estimate)
-            if step % EVERY == 0:
-                yield
-            if step != last and (steps or step % EVERY):
+            if step % EVERY and step != self.iterations:
                 continue
+            yield
             expected = blur.forward(estimate) + background
             score = 0.5 * float(block.residual(expected).double().square().sum())
             if best is None or score < best.score:
-                best = Prediction(expected, score, step)
-            elif step >= best.steps + PATIENCE * EVERY:
+                best, waited = Prediction(expected, score, estimate.clone()), 0
+            elif (waited := waited + 1) >= PATIENCE:
                 break
         assert best is not None
         return best
 
 
-def _gaussian(blur: Blur, variance: float, voxel: tuple[float, float, float]) -> Tensor:
-    """Return the transfer function of a Gaussian of this variance (µm²) on the blur's object grid."""
+def spread(blur: Blur, voxel: tuple[float, float, float]) -> Tensor:
+    """Return -(2 pi f)^2 on the half spectrum of a blur's grid, 1/µm²: twice the slope of a Gaussian's logarithm with its variance."""
     import torch
 
     square: Any = 0.0
     for axis, (size, pitch) in enumerate(zip(blur.object_shape, voxel, strict=True)):
         frequency = torch.fft.rfftfreq(size, pitch) if axis == 2 else torch.fft.fftfreq(size, pitch)
         square = square + frequency.reshape([-1 if each == axis else 1 for each in range(3)]).square()
-    transfer: Tensor = torch.exp(-2 * math.pi**2 * variance * square)
-    return transfer.to(blur.device, blur.dtype)
+    found: Tensor = -((2 * math.pi) ** 2) * square
+    return found.to(blur.device, blur.dtype)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..image import Image
 from ..posing import compute_psf
+from ..psf.base import Grid
 from ..psf.theoretical import Theoretical
 from ..psf.width import measure_widths
 from ..recipe import Recipe
@@ -91,6 +92,18 @@ class Fitted:
     def accepted(self) -> bool:
         """Whether the PSF was changed."""
         return self.verdict == "fitted"
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the image."""
+        return Grid.of(self.image)
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields of the PSF that were changed, as they are typed: aberrations as ``11: 0.05, 5: 0.02``."""
+        changed = {name: value for name, value in self.psf.model_dump().items() if value != getattr(self.start, name)}
+        if "aberrations" in changed:
+            changed["aberrations"] = ", ".join(f"{number}: {amount:.5g}" for number, amount in self.psf.aberrations)
+        return changed
 
     def before(self) -> np.ndarray[Any, Any]:
         """Return the PSF (Z, Y, X) of the start on the image's grid."""
