@@ -59,7 +59,8 @@ def _promises(settings: type[Settings]) -> str:
         return f" *({words.get(settings.stages, 'after the method')})*"
     if not issubclass(settings, methods.Method):
         return ""
-    kept, method = [], settings()
+    needed = [name for name, info in settings.model_fields.items() if info.is_required()]
+    kept, method = [], settings.model_construct(**dict.fromkeys(needed, ""))
     if method.keeps_flux:
         kept.append("keeps the light")
     if method.non_negative:

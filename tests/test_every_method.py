@@ -189,7 +189,7 @@ def test_stops_and_frees_its_memory_when_closed(case: Case, tmp_path: Path, monk
 
     born: list[Any] = []
     calls: list[str] = []
-    make, transform = Blur.__init__, torch.fft.rfftn
+    make, transform = Blur.__init__, torch.fft.rfft
 
     def counted_make(self: Blur, *given: Any, **named: Any) -> None:
         born.append(weakref.ref(self))
@@ -200,12 +200,13 @@ def test_stops_and_frees_its_memory_when_closed(case: Case, tmp_path: Path, monk
         return transform(*given, **named)
 
     monkeypatch.setattr(Blur, "__init__", counted_make)
-    monkeypatch.setattr(torch.fft, "rfftn", counted_transform)
+    monkeypatch.setattr(torch.fft, "rfft", counted_transform)
     stream = nd.restore(nd.Image(NOISY), {"psf": saved_psf(tmp_path, PSF), "method": case}, device="cpu")
     first = next(stream)
     assert first.step == 1
     stream.close()
     done = len(calls)
+    assert done
     del first
     gc.collect()
     with pytest.raises(StopIteration):

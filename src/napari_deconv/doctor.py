@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from .home import user_folder
+
 __all__ = ["Finding", "examine"]
 
 REQUIRED = (
@@ -28,6 +30,10 @@ REQUIRED = (
     "pydantic",
     "typer",
 )
+OPTIONAL = {
+    "bioimageio.spec": "community models cannot be opened",
+    "onnxruntime": "community models with onnx weights cannot run",
+}
 QT_NEEDS = (
     "libgl1",
     "libegl1",
@@ -101,6 +107,10 @@ def _look_at_versions() -> list[Finding]:
             findings.append(Finding(name, "missing", "not installed", f"pip install {name}"))
         else:
             findings.append(Finding(name, "ok", found))
+    for name, lacking in OPTIONAL.items():
+        found = _version(name)
+        remedy = "" if found else "pip install 'napari-deconv[community]'"
+        findings.append(Finding(name, "ok" if found else "missing", found or f"not installed: {lacking}", remedy))
     return findings
 
 
@@ -129,14 +139,13 @@ def _look_at_devices() -> list[Finding]:
 
 
 def _look_at_memory() -> list[Finding]:
-    import platformdirs
     import psutil
 
     memory = psutil.virtual_memory()
     findings = [Finding("memory", "ok", f"{memory.available / 1e9:.1f} GB free of {memory.total / 1e9:.1f} GB")]
     places = (
         ("disk here", Path.cwd()),
-        ("disk of data", Path(platformdirs.user_data_dir("napari-deconv", appauthor=False))),
+        ("disk of data", user_folder()),
     )
     for name, place in places:
         nearest = next(each for each in (place, *place.parents) if each.exists())

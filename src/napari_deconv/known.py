@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field as attribute, replace
 from typing import Any
 
@@ -9,12 +10,15 @@ import numpy as np
 
 from .background import VolumeFigures, measure_volume
 from .image import Image, Region
-from .methods.blur import Blur
+from .methods.blur import Blur, plan_object_shape
 from .methods.heldout import Choice
 from .preparing import Prepared, prepare
 from .recipe import Recipe
 
 __all__ = ["Known"]
+
+LARGE = 2**23
+"""Voxels of an object grid of which no second blur is kept."""
 
 
 @dataclass
@@ -49,12 +53,13 @@ class Known:
         return self.figures[key]
 
     def blur(self, psf: np.ndarray[Any, Any], shape: tuple[int, int, int], device: Any) -> Blur:
-        """Return the blur of a PSF and a block's shape; the transfer functions of the last two are kept."""
+        """Return the blur of a PSF and a block's shape; the last two are kept if they are small, or the last one."""
         key = (id(psf), shape, str(device))
         kept, blur = self.blurs.pop(key, (None, None))
+        large = math.prod(plan_object_shape(shape, psf.shape)) > LARGE
+        while len(self.blurs) > (0 if large else 1):
+            self.blurs.pop(next(iter(self.blurs)))
         if blur is None or kept is not psf:
             blur = Blur(psf, shape, device)
         self.blurs[key] = (psf, blur)
-        while len(self.blurs) > 2:
-            self.blurs.pop(next(iter(self.blurs)))
         return blur.twin()

@@ -225,7 +225,10 @@ class _Job:
             ),
             **describe_choices(self.figures.values(), self.choices),
         }
-        record["notices"] = [*self.prepared.notices, *record["notices"]]
+        model = dict(self.recipe.method.report())
+        record["notices"] = [*self.prepared.notices, *record["notices"], *model.pop("notices", [])]
+        if model:
+            record["model"] = model
         image = finish(part.replace(data=result, history=(*self.image.history, record)), self.recipe.finish)
         return Progress(1.0, self.iterations, self.iterations, self.tiles, seconds, {}, lambda: image, is_result=True)
 

@@ -64,6 +64,8 @@ def test_automatic_is_a_guess_until_the_number_is_known() -> None:
 
 @pytest.mark.parametrize("kind", nd.methods.names())
 def test_every_method_can_be_foretold(kind: str) -> None:
+    if any(info.is_required() for info in nd.methods.family[kind].model_fields.values()):
+        pytest.skip(f"{kind} needs more than its defaults")
     told = forecast(image((6, 48, 48)), nd.Recipe(psf=PSF, method=kind), device="cpu")
     assert told.tiles == 1
     assert 0 < told.seconds < 600

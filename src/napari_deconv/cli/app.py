@@ -9,6 +9,7 @@ import typer
 from typer import Argument, Option
 
 from .flags import AsJson, ImageFlags, Input, Method, Output, Overwrite, PsfFlags, RunFlags, grouped
+from .modelling import models
 
 __all__ = ["app"]
 
@@ -21,6 +22,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
+
+app.add_typer(models)
 
 Result = Annotated[Path, Argument(metavar="RESULT", help="A file that 'restore' wrote.")]
 

@@ -260,9 +260,8 @@ class TextField(Field):
         self.line.setPlaceholderText(hint)
 
     def _browse(self) -> None:
-        found, _ = QFileDialog.getOpenFileName(
-            self, self.described.title, self.line.text(), "Images (*.tif *.tiff);;All files (*)"
-        )
+        files = "Model packages (*.zip *.yaml)" if self.described.title == "Package" else "Images (*.tif *.tiff)"
+        found, _ = QFileDialog.getOpenFileName(self, self.described.title, self.line.text(), f"{files};;All files (*)")
         if found:
             self.line.setText(found)
             self.edited.emit(found)

@@ -16,7 +16,7 @@ from ..image import Image, Region
 from ..recipe import Recipe
 from ..restore import restore
 
-__all__ = ["ClosingWorker", "Failure", "Job", "Step", "steps"]
+__all__ = ["Failure", "Job", "Step", "Worker", "steps"]
 
 PAUSE = 0.1
 """Seconds between two reports of progress, so that a fast run does not flood the window."""
@@ -89,7 +89,7 @@ def steps(
         return Failure(f"The computation failed ({error}): choose another device in Preferences, or report it.")
 
 
-class ClosingWorker(GeneratorWorker):  # type: ignore[misc]
+class Worker(GeneratorWorker):  # type: ignore[misc]
     """A worker that closes its generator in its own thread as soon as it stops, so that nothing is kept."""
 
     def work(self) -> Any:
@@ -126,7 +126,7 @@ class Job(QObject):  # type: ignore[misc]
             region,
             device,
             memory,
-            _worker_class=ClosingWorker,
+            _worker_class=Worker,
             _start_thread=False,
             _ignore_errors=True,
         )

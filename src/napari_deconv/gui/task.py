@@ -9,7 +9,7 @@ from typing import Any
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Signal
 
-from .job import ClosingWorker, Failure
+from .job import Worker, Failure
 
 __all__ = ["LongTask", "Task"]
 
@@ -54,7 +54,7 @@ class LongTask(Task):
     cancelled = Signal()
 
     def _made_worker(self, work: Callable[[], Generator[Any]]) -> Any:
-        worker = create_worker(_drained, work, _start_thread=False, _ignore_errors=True, _worker_class=ClosingWorker)
+        worker = create_worker(_drained, work, _start_thread=False, _ignore_errors=True, _worker_class=Worker)
         worker.yielded.connect(self._on_yielded)
         worker.aborted.connect(self._on_aborted)
         return worker

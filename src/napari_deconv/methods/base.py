@@ -151,6 +151,10 @@ class Method(Settings):
         """Yield one estimate a step; closing the generator cancels."""
         raise NotImplementedError
 
+    def report(self) -> Mapping[str, Any]:
+        """Return what the history should hold of a model that the method runs, with its ``notices``; nothing where there is none."""
+        return {}
+
     def describe(self) -> dict[str, Any]:
         """Return the settings as plain values."""
         return self.model_dump(mode="json")

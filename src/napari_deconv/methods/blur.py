@@ -19,14 +19,15 @@ deconvolution", Astronomy & Astrophysics 437 (2005) 369-374.
 from __future__ import annotations
 
 import copy
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.fft import next_fast_len
+
+from .spectrum import Box, HalfSpectrum, Part
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 __all__ = ["Blur"]
@@ -47,8 +48,8 @@ class Blur:
     device : where the transforms run.
     dtype : torch.float32 or torch.float64.
 
-    What `forward`, `full`, `filtered`, `adjoint` and `undo` return is a view of one buffer that the next call of any of them overwrites:
-    copy what you keep.
+    What `forward` and `undo` return is one buffer, `in_frame`; what `full`, `filtered` and `adjoint` return is another: the next call
+    overwrites it, so copy what you keep. `round_trip` needs neither.
     """
 
     def __init__(
@@ -62,33 +63,43 @@ class Blur:
         self.psf_shape = tuple(psf.shape)
         self.object_shape = plan_object_shape(image_shape, psf.shape)
         self.margin = tuple((size - 1) // 2 for size in psf.shape)
-        self.frame = tuple(slice(m, m + n) for m, n in zip(self.margin, image_shape, strict=True))
-        self.axes = tuple(axis for axis in range(3) if self.object_shape[axis] > 1) or (2,)
-        self._sizes = [self.object_shape[axis] for axis in self.axes]
+        z, y, x = (slice(m, m + n) for m, n in zip(self.margin, image_shape, strict=True))
+        self.frame: Box = (z, y, x)
+        self.axes = (*(axis for axis in (0, 1) if self.object_shape[axis] > 1), 2)
+        z, y, x = (slice(0, size) for size in self.object_shape)
+        self._all: Box = (z, y, x)
+        self._spectrum = HalfSpectrum(self.object_shape, self.device, self.dtype)
         self.otf = self._transform_psf(psf)
         self.mask: Tensor | None = None
-        self._make_buffers()
 
     def masked(self, mask: Tensor) -> Blur:
         """Return a blur that shares everything with this one but trusts only the pixels (Z, Y, X) where the mask is 1."""
         other = copy.copy(self)
         other.mask = mask
-        for known in ("sensitivity", "inverse_sensitivity"):
-            other.__dict__.pop(known, None)
+        other.__dict__.pop("inverse_sensitivity", None)
         return other
 
     def twin(self) -> Blur:
-        """Return a blur of the same PSF and shape that shares the transfer function and has buffers of its own."""
+        """Return a blur of the same PSF and shape that shares all that does not change, and returns buffers of its own.
+
+        Both compute in the same place: of several threads, one waits for the other.
+        """
+        self.inverse_sensitivity  # noqa: B018 - computed now, it is shared
         other = copy.copy(self)
-        other._make_buffers()
+        for buffer in ("in_frame", "_object"):
+            other.__dict__.pop(buffer, None)
         return other
 
-    def _make_buffers(self) -> None:
+    @cached_property
+    def in_frame(self) -> Tensor:
+        """What `forward` returns (Z, Y, X), and the adjoint takes without a copy."""
         import torch
 
-        self._filtered = self.new_object()
-        self._framed = self.new_object()
-        self._spectrum = torch.empty_like(self.otf)
+        return torch.zeros(self.image_shape, dtype=self.dtype, device=self.device)
+
+    @cached_property
+    def _object(self) -> Tensor:
+        return self.new_object()
 
     def new_object(self, value: float = 0.0) -> Tensor:
         """Return an object-sized tensor filled with a value."""
@@ -98,54 +109,85 @@ class Blur:
 
     def forward(self, thing: Tensor) -> Tensor:
         """Return the blurred object inside the frame, (Z, Y, X) of the image."""
-        seen = self._filter(thing, self.otf)[self.frame]
-        return seen if self.mask is None else seen.mul_(self.mask)
+        with self._spectrum as spectrum:
+            spectrum.enter(self._all, thing.__getitem__)
+            spectrum.carry(self.otf, self._all, self.frame)
+            spectrum.leave(self.frame, _copying_to(self.in_frame))
+        return self.in_frame if self.mask is None else self.in_frame.mul_(self.mask)
 
     def full(self, thing: Tensor) -> Tensor:
         """Return the blurred object on the whole object grid, whose ends meet."""
-        return self._filter(thing, self.otf)
+        return self.filtered(thing, self.otf)
 
     def filtered(self, thing: Tensor, transfer: Tensor) -> Tensor:
         """Return an object under another transfer function of the half spectrum, likewise."""
-        return self._filter(thing, transfer)
+        with self._spectrum as spectrum:
+            spectrum.enter(self._all, thing.__getitem__)
+            spectrum.carry(transfer, self._all, self._all)
+            spectrum.leave(self._all, _copying_to(self._object))
+        return self._object
 
     def adjoint(self, framed: Tensor) -> Tensor:
         """Return the correlation of the PSF with what the frame holds, on the object grid."""
-        inside = self._framed[self.frame]
-        if framed.data_ptr() != inside.data_ptr():
-            inside.copy_(framed)
-        if self.mask is not None:
-            inside.mul_(self.mask)
-        return self._filter(self._framed, self.conjugate)
+        return self._gather(framed, self._object)
+
+    def round_trip(
+        self,
+        give: Callable[[Part], Tensor],
+        meet: Callable[[Part, Tensor], Tensor],
+        take: Callable[[Part, Tensor], None],
+    ) -> None:
+        """Blur an object, put something else in the place of what the frame sees, and carry that back by the adjoint.
+
+        All goes by parts of a few planes, several at once where there are several cores, and no volume is kept on the way.
+
+        Parameters
+        ----------
+        give : returns a part of the object.
+        meet : returns what is carried back of a part of the frame, given its blurred light, which may be overwritten.
+        take : gets a part of what came back, on the object grid; the object may be overwritten there, for all of it is read by then.
+        """
+        mask = self.mask
+        if mask is None:
+            trusted = meet
+        else:
+
+            def trusted(part: Part, seen: Tensor) -> Tensor:
+                return meet(part, seen.mul_(mask[part])).mul_(mask[part])
+
+        with self._spectrum as spectrum:
+            spectrum.enter(self._all, give)
+            spectrum.carry(self.otf, self._all, self.frame)
+            spectrum.exchange(self.frame, trusted)
+            spectrum.carry(self.otf, self.frame, self._all, conjugate=True)
+            spectrum.leave(self._all, take)
 
     def undo(self, framed: Tensor) -> Tensor:
         """Return what the frame holds, dark outside, divided by the transfer function as far as that is well above zero."""
-        self.in_frame.copy_(framed)
-        return self._filter(self._framed, self._damped_inverse)[self.frame]
-
-    @property
-    def in_frame(self) -> Tensor:
-        """The adjoint's own input buffer, inside the frame: what is written here need not be copied."""
-        return self._framed[self.frame]
+        with self._spectrum as spectrum:
+            spectrum.enter(self.frame, framed.__getitem__)
+            spectrum.carry(self._damped_inverse, self.frame, self.frame)
+            spectrum.leave(self.frame, _copying_to(self.in_frame))
+        return self.in_frame
 
     def crop(self, thing: Tensor) -> Tensor:
         """Return the part of an object inside the frame (a view)."""
         return thing[self.frame]
 
-    @cached_property
+    @property
     def sensitivity(self) -> Tensor:
         """The adjoint of ones, in [0, 1]: the share of each voxel's light that the frame catches."""
-        framed = self.new_object()
-        framed[self.frame] = 1 if self.mask is None else self.mask
-        return self._filter(framed, self.conjugate, self.new_object()).clamp_(0, 1)
+        import torch
+
+        ones = torch.ones((), dtype=self.dtype, device=self.device).expand(self.image_shape)
+        return self._gather(ones, self.new_object()).clamp_(0, 1)
 
     @cached_property
     def inverse_sensitivity(self) -> Tensor:
         """1 / sensitivity, and 0 where the frame catches (almost) nothing."""
-        import torch
-
         caught = self.sensitivity
-        return torch.where(caught > SEEN, caught.reciprocal(), 0.0)
+        dark = caught <= SEEN
+        return caught.reciprocal_().masked_fill_(dark, 0.0)
 
     @cached_property
     def conjugate(self) -> Tensor:
@@ -154,29 +196,55 @@ class Blur:
 
     @cached_property
     def _damped_inverse(self) -> Tensor:
-        return self.conjugate / (self.otf.abs().square() + DAMPING)
+        return self.otf.conj() / (self.otf.abs().square() + DAMPING)
 
-    def _filter(self, thing: Tensor, transfer: Tensor, out: Tensor | None = None) -> Tensor:
-        import torch
-
-        out = self._filtered if out is None else out
-        torch.fft.rfftn(thing, dim=self.axes, out=self._spectrum)
-        self._spectrum.mul_(transfer)
-        torch.fft.irfftn(self._spectrum, s=self._sizes, dim=self.axes, out=out)
+    def _gather(self, framed: Tensor, out: Tensor) -> Tensor:
+        mask = self.mask
+        give = framed.__getitem__ if mask is None else lambda part: framed[part] * mask[part]
+        with self._spectrum as spectrum:
+            spectrum.enter(self.frame, give)
+            spectrum.carry(self.otf, self.frame, self._all, conjugate=True)
+            spectrum.leave(self._all, _copying_to(out))
         return out
 
     def _transform_psf(self, psf: np.ndarray[Any, Any]) -> Tensor:
         import torch
 
-        padded = np.zeros(self.object_shape, dtype=np.float64)
-        padded[tuple(slice(0, size) for size in psf.shape)] = psf
-        padded = np.roll(padded, [-(size // 2) for size in psf.shape], axis=(0, 1, 2))
-        kernel = torch.from_numpy(padded).to(self.dtype).to(self.device)
-        otf: torch.Tensor = torch.fft.rfftn(kernel, dim=self.axes)
-        return otf
+        kernel = self.new_object()
+        corner = tuple(slice(0, size) for size in psf.shape)
+        kernel[corner] = torch.tensor(psf, dtype=self.dtype, device=self.device)
+        kernel = kernel.roll([-(size // 2) for size in psf.shape], dims=(0, 1, 2))
+        return self._spectrum.transform(self._all, kernel.__getitem__)
+
+
+def _copying_to(target: Tensor) -> Callable[[Part, Tensor], None]:
+    def copy_part(part: Part, values: Tensor) -> None:
+        target[part] = values
+
+    return copy_part
 
 
 def plan_object_shape(image_shape: tuple[int, ...], psf_shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """Return the next fast real-FFT size of (image + PSF - 1) on each axis; an axis that neither has stays 1."""
-    z, y, x = (n + k - 1 for n, k in zip(image_shape, psf_shape, strict=True))
-    return next_fast_len(z, real=True), next_fast_len(y, real=True), next_fast_len(x, real=True)
+    """Return the next fast FFT size of (image + PSF - 1) on each axis; an axis that neither has stays 1."""
+    z, y, x = (fast_length(n + k - 1) for n, k in zip(image_shape, psf_shape, strict=True))
+    return z, y, x
+
+
+@lru_cache(maxsize=1024)
+def fast_length(least: int) -> int:
+    """Return the next length that every library transforms quickly: factors up to 7, and above 16 a multiple of 4.
+
+    Measured (`docs/speed.md`): MKL takes two to three times as long for an odd length as for the next multiple of 4.
+    """
+    step = 4 if least > 16 else 1
+    length = -(-least // step) * step
+    while not _is_smooth(length):
+        length += step
+    return length
+
+
+def _is_smooth(length: int) -> bool:
+    for factor in (2, 3, 5, 7):
+        while length % factor == 0:
+            length //= factor
+    return length == 1

@@ -30,7 +30,7 @@ J. Opt. Soc. Am. A 10 (1993) 1078-1085.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ..settings import field
@@ -40,6 +40,8 @@ from .total_variation import Curvature
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from .spectrum import Part
 
 __all__ = ["BiggsAndrews", "Climb", "HeavyBall", "RichardsonLucy"]
 
@@ -57,6 +59,7 @@ class RichardsonLucy(Method):
     reference: ClassVar[str] = "Richardson 1972; Lucy 1974; Biggs & Andrews 1997; Wang & Miller 2014"
     order: ClassVar[int] = 10
     volumes: ClassVar[float] = 15.0
+    reach: ClassVar[float] = 2.0
 
     kind: Literal["richardson-lucy"] = "richardson-lucy"
     iterations: Iterations = field(
@@ -116,7 +119,7 @@ class RichardsonLucy(Method):
         estimate = climb.start()
         momentum = self._momentum()
         for step in range(1, steps + 1):
-            estimate = momentum.step(climb, estimate) if momentum else climb.step(estimate, out=estimate)
+            estimate = momentum.step(climb, estimate) if momentum else climb.step(estimate.__getitem__, out=estimate)
             yield Estimate(estimate, step, steps)
 
     def settled(self, value: float) -> RichardsonLucy:
@@ -138,39 +141,63 @@ class Climb:
         self._problem = problem
         self._floor = max(TINY * problem.scale, 1e-30)
         self._tv, self._weight = tv, roughness
-        flat, soft = problem.blur.inverse_sensitivity, SOFTENING * problem.scale
-        self._curvature = Curvature(flat, problem.voxel, soft) if tv else None
-        self._roughness = GoodsRoughness(flat, problem.voxel, soft) if roughness else None
+        shape, soft = problem.blur.object_shape, SOFTENING * problem.scale
+        self._curvature = Curvature(shape, problem.voxel, soft) if tv else None
+        self._roughness = GoodsRoughness(shape, problem.voxel, soft) if roughness else None
+        self._point = problem.blur.new_object() if tv or roughness else None
+        """The whole point, where a voxel's step depends on its neighbours, too."""
 
     def start(self) -> Tensor:
         """Return a flat object of the image's mean level, dark where the frame catches nothing."""
         flat = self._problem.blur.new_object(max(self._problem.level, self._floor))
-        return flat.mul_(self._problem.blur.inverse_sensitivity > 0)
+        return flat.masked_fill_(self._problem.blur.inverse_sensitivity == 0, 0.0)
 
-    def step(self, point: Tensor, out: Tensor) -> Tensor:
-        """Write the step from a point to ``out`` (which may be the point) and return it."""
+    def step(self, give: Callable[[Part], Tensor], out: Tensor, tell: Callable[..., None] | None = None) -> Tensor:
+        """Write the step from a point to ``out`` and return it.
+
+        Parameters
+        ----------
+        give : returns a part of the point, twice; it may be made from what ``out`` held in that part.
+        tell : gets each part, the point there, and what was reached; a volume of these is never kept.
+        """
+        blur, kept = self._problem.blur, self._point
+
+        def enter(part: Part) -> Tensor:
+            return give(part) if kept is None else kept[part].copy_(give(part))
+
+        def take(part: Part, back: Tensor) -> None:
+            back.clamp_(min=0)
+            point = give(part) if kept is None else self._held_back(part, back, kept)
+            reached = back.mul_(blur.inverse_sensitivity[part]).mul_(point)
+            if tell is not None:
+                tell(part, point, reached)
+            out[part] = reached
+
+        blur.round_trip(enter, self._ratio, take)
+        return out
+
+    def _ratio(self, part: Part, seen: Tensor) -> Tensor:
         import torch
 
-        problem, blur = self._problem, self._problem.blur
-        expected = blur.forward(point)
-        expected.add_(problem.background).clamp_(min=self._floor)
-        ratio = torch.div(problem.image, expected, out=blur.in_frame)
-        back = blur.adjoint(ratio).clamp_(min=0)
+        expected = seen.add_(self._problem.background).clamp_(min=self._floor)
+        return torch.div(self._problem.image[part], expected, out=expected)
+
+    def _held_back(self, part: Part, back: Tensor, point: Tensor) -> Tensor:
+        """Change what came back of a part as the penalties want it; return the point there."""
         if self._roughness:
-            back.add_(self._roughness.drawn(point), alpha=self._weight)
-        if self._curvature or self._roughness:
-            back.div_(self._resistance(point))
-        return torch.mul(point, blur.inverse_sensitivity, out=out).mul_(back)
+            back.add_(self._roughness.drawn(point, part), alpha=self._weight)
+        back.div_(self._resistance(part, point))
+        return point[part]
 
-    def _resistance(self, point: Tensor) -> Tensor:
+    def _resistance(self, part: Part, point: Tensor) -> Tensor:
         """Return 1 - v curvature / s + w held / s, kept well above zero."""
-        import torch
-
-        pull = self._roughness.held * self._weight if self._roughness else torch.zeros_like(point)
-        pull.mul_(self._problem.blur.inverse_sensitivity)
+        pull = point.new_ones(point[part].shape)
         if self._curvature:
-            pull.sub_(self._curvature.of(point), alpha=self._tv)
-        return pull.add_(1).clamp_(min=0.1)
+            pull.sub_(self._curvature.of(point, part), alpha=self._tv)
+        if self._roughness:
+            held = self._roughness.held(point, part)
+            pull.addcmul_(held, self._problem.blur.inverse_sensitivity[part], value=self._weight)
+        return pull.clamp_(min=0.1)
 
 
 class HeavyBall:
@@ -178,21 +205,19 @@ class HeavyBall:
 
     def __init__(self) -> None:
         self._before: Tensor | None = None
-        self._point: Tensor | None = None
         self._pace = 1.0
 
     def step(self, climb: Climb, estimate: Tensor) -> Tensor:
         """Return the next estimate; the buffers of the two last ones are used in turn."""
         import torch
 
-        if self._before is None or self._point is None:
-            self._before, self._point = estimate, torch.empty_like(estimate)
-            return climb.step(estimate, out=torch.empty_like(estimate))
+        if self._before is None:
+            self._before = estimate
+            return climb.step(estimate.__getitem__, out=torch.empty_like(estimate))
         pace = (1 + math.sqrt(1 + 4 * self._pace**2)) / 2
-        point = torch.lerp(self._before, estimate, 1 + (self._pace - 1) / pace, out=self._point).clamp_(min=0)
-        climbed = climb.step(point, out=self._before)
-        self._before, self._pace = estimate, pace
-        return climbed
+        share = 1 + (self._pace - 1) / pace
+        before, self._before, self._pace = self._before, estimate, pace
+        return climb.step(_predicting(before, estimate, share), out=before)
 
 
 class BiggsAndrews:
@@ -200,24 +225,35 @@ class BiggsAndrews:
 
     def __init__(self) -> None:
         self._before: Tensor | None = None
-        self._steps: list[Tensor] = []
+        self._change: Tensor | None = None
+        self._square = 0.0
         self._pace = 0.0
 
     def step(self, climb: Climb, estimate: Tensor) -> Tensor:
-        """Return the next estimate; the buffers of the two last ones and of the two last steps are used in turn."""
+        """Return the next estimate; the buffers of the two last ones are used in turn."""
         import torch
 
-        if self._before is None:
-            self._before = estimate
-            self._steps = [torch.zeros_like(estimate), torch.zeros_like(estimate)]
-            return climb.step(estimate, out=torch.empty_like(estimate))
-        last, change = self._steps
-        point = torch.lerp(self._before, estimate, 1 + self._pace, out=change).clamp_(min=0)
-        climbed = climb.step(point, out=self._before)
-        change = torch.sub(climbed, point, out=change)
-        bottom = float(torch.dot(last.ravel(), last.ravel()))
-        pace = float(torch.dot(change.ravel(), last.ravel())) / bottom if bottom > 0 else 0.0
-        self._pace = min(max(pace, 0.0), 0.999)
-        self._steps = [change, last]
-        self._before = estimate
+        if self._before is None or self._change is None:
+            self._before, self._change = estimate, torch.zeros_like(estimate)
+            return climb.step(estimate.__getitem__, out=torch.empty_like(estimate))
+        change = self._change
+        products: dict[int, Tensor] = {}
+
+        def tell(part: Part, point: Tensor, reached: Tensor) -> None:
+            step = reached - point
+            products[part[-1].start] = torch.stack([(step * change[part]).sum(), step.square().sum()])
+            change[part] = step
+
+        before, self._before = self._before, estimate
+        climbed = climb.step(_predicting(before, estimate, 1 + self._pace), out=before, tell=tell)
+        along, square = torch.stack([products[start] for start in sorted(products)]).double().sum(dim=0).tolist()
+        self._pace = min(max(along / self._square, 0.0), 0.999) if self._square > 0 else 0.0
+        self._square = square
         return climbed
+
+
+def _predicting(before: Tensor, estimate: Tensor, share: float) -> Callable[[Part], Tensor]:
+    """Return what gives a part of the point beyond an estimate on the line from the one before it, never below zero."""
+    import torch
+
+    return lambda part: torch.lerp(before[part], estimate[part], share).clamp_(min=0)

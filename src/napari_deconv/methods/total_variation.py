@@ -13,55 +13,57 @@ Microsc. Res. Tech. 69 (2006) 260-266.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+
+from .spectrum import with_neighbours
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from .spectrum import Part
 
 __all__ = ["Curvature", "total_variation"]
 
 
 class Curvature:
-    """The divergence of the direction of the slope, - d TV / d x, with buffers of its own for one shape."""
+    """The divergence of the direction of the slope, - d TV / d x, of objects of one shape (Z, Y, X)."""
 
-    def __init__(self, like: Tensor, voxel: tuple[float, float, float], softening: float) -> None:
-        import torch
-
-        finest = min(pitch for pitch, size in zip(voxel, like.shape, strict=True) if size > 1 or pitch == voxel[-1])
-        self._steps = {axis: voxel[axis] / finest for axis in range(3) if like.shape[axis] > 1}
+    def __init__(self, shape: Sequence[int], voxel: tuple[float, float, float], softening: float) -> None:
+        finest = min(pitch for pitch, size in zip(voxel, shape, strict=True) if size > 1 or pitch == voxel[-1])
+        self._weights = {axis: (finest / voxel[axis]) ** 2 for axis in range(3) if shape[axis] > 1}
         self._softening = max(softening, 1e-20)
-        self.length = torch.empty_like(like)
-        self._slope = torch.empty_like(like)
-        self._sum = torch.empty_like(like)
 
-    def of(self, thing: Tensor) -> Tensor:
-        """Return the curvature of an object (Z, Y, X): positive in a hollow, negative on a ridge."""
-        self.length.fill_(self._softening**2)
-        for axis in self._steps:
-            slope = self._difference(thing, axis)
-            self.length.addcmul_(slope, slope)
-        self.length.rsqrt_()
-        self._sum.zero_()
-        for axis, step in self._steps.items():
-            direction = self._difference(thing, axis).mul_(self.length)
-            self._sum.add_(direction, alpha=1 / step)
-            last = thing.shape[axis] - 1
-            self._sum.narrow(axis, 1, last).sub_(direction.narrow(axis, 0, last), alpha=1 / step)
-        return self._sum
+    def of(self, thing: Tensor, part: Part) -> Tensor:
+        """Return the curvature of a part of an object (Z, Y, X): positive in a hollow, negative on a ridge."""
+        near, inner = with_neighbours(thing, part)
+        slopes = self._slopes(near)
+        inverse_length = self._squared_length(near, slopes).rsqrt_()
+        total = near.new_zeros(near.shape)
+        for axis, slope in slopes.items():
+            last, weight = slope.shape[axis], self._weights[axis]
+            ahead = slope.mul_(inverse_length.narrow(axis, 0, last))
+            total.narrow(axis, 0, last).add_(ahead, alpha=weight)
+            total.narrow(axis, 1, last).sub_(ahead, alpha=weight)
+        return total[inner]
 
-    def _difference(self, thing: Tensor, axis: int) -> Tensor:
+    def length(self, thing: Tensor) -> Tensor:
+        """Return the softened length of the slope at every voxel of an object."""
+        return self._squared_length(thing, self._slopes(thing)).sqrt_()
+
+    def _slopes(self, near: Tensor) -> dict[int, Tensor]:
+        """Return the differences to the next voxel along each axis, which the last voxel has not."""
+        return {axis: near.diff(dim=axis) for axis in self._weights if near.shape[axis] > 1}
+
+    def _squared_length(self, near: Tensor, slopes: Mapping[int, Tensor]) -> Tensor:
         import torch
 
-        last = thing.shape[axis] - 1
-        inner = self._slope.narrow(axis, 0, last)
-        torch.sub(thing.narrow(axis, 1, last), thing.narrow(axis, 0, last), out=inner)
-        inner.mul_(1 / self._steps[axis])
-        self._slope.narrow(axis, last, 1).zero_()
-        return self._slope
+        total = torch.full_like(near, self._softening**2)
+        for axis, slope in slopes.items():
+            total.narrow(axis, 0, slope.shape[axis]).addcmul_(slope, slope, value=self._weights[axis])
+        return total
 
 
 def total_variation(thing: Tensor, voxel: tuple[float, float, float], softening: float) -> float:
     """Return the sum of the softened slope's length over the object (Z, Y, X)."""
-    curvature = Curvature(thing, voxel, softening)
-    curvature.of(thing)
-    return float(curvature.length.reciprocal().double().sum())
+    return float(Curvature(thing.shape, voxel, softening).length(thing).double().sum())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -12,6 +11,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from ..home import user_folder
 from ..image import Image
 from ..settings import field
 from .base import Grid, PsfModel, check_psf, crop_to_support
@@ -251,11 +251,8 @@ def _voxel_notices(pixels: np.ndarray[Any, Any], own: tuple[float | None, ...], 
 
 
 def kept_psfs() -> Path:
-    """Return the folder where PSFs from memory are kept (``NAPARI_DECONV_HOME`` overrides)."""
-    import platformdirs
-
-    home = os.environ.get("NAPARI_DECONV_HOME") or platformdirs.user_data_dir("napari-deconv", appauthor=False)
-    return Path(home) / "psf"
+    """Return the folder where PSFs from memory are kept."""
+    return user_folder() / "psf"
 
 
 def psf_file(path: str) -> Path:
