@@ -9,7 +9,7 @@ from typing import Any
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Signal
 
-from .job import Worker, Failure
+from .job import Failure, Worker
 
 __all__ = ["LongTask", "Task"]
 
