@@ -19,7 +19,8 @@ from .known import Known
 from .methods.base import Estimate, Method, Problem
 from .methods.blur import Blur
 from .methods.heldout import PATIENCE, Split
-from .noise import estimate_noise, smoothed
+from .methods.iterative import Iterative
+from .noise import smoothed
 from .posing import compute_psf_at, fit_to_image, pose_problem, resolve_psf, trial_box
 from .recipe import Recipe
 from .running.device import choose_device
@@ -106,7 +107,7 @@ class Bench:
         """
         problem, splits = self._pose(recipe)
         method: Method = recipe.method
-        judges_each_step = method.is_automatic and type(method).choose is Method.choose
+        judges_each_step = method.is_automatic and isinstance(method, Iterative)
         if judges_each_step:
             method = method.settled(method.trial_steps)
         elif method.is_automatic:
@@ -160,7 +161,7 @@ class Bench:
             figures = self.known.measure(self._prepared, recipe, self.time, self.channel)
             place = self.box[0].start, self.box[1].start, self.box[2].start
             problem = pose_problem(self._pixels, figures, blur, self.image, place, self._untrusted)
-            variance = estimate_noise(problem.image.cpu().numpy()).variance(smoothed(problem.image))
+            variance = problem.noise.variance(smoothed(problem.image))
             self._posed[key] = problem, [Split(problem, variance, seed) for seed in range(DRAWS)]
         return self._posed[key]
 

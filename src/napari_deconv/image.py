@@ -11,10 +11,12 @@ import numpy as np
 
 from .settings import Settings, field
 
-__all__ = ["AXES", "Channel", "Image", "Modality", "Optics", "Region"]
+__all__ = ["AXES", "FINER", "Channel", "Image", "Modality", "Optics", "Region"]
 
 AXES = "TCZYX"
 SPATIAL = "ZYX"
+FINER = "super_sampling"
+"""The key of the metadata that tells of a grid finer than the pixels."""
 DEFAULT_AXES = {2: "YX", 3: "ZYX", 4: "CZYX", 5: "TCZYX"}
 Modality = Literal["widefield", "confocal", "spinning-disk", "light-sheet", "two-photon"]
 
@@ -145,6 +147,12 @@ class Image:
     def spacing(self) -> tuple[float | None, float | None, float | None]:
         """(z, y, x) voxel in µm; None where it is unknown."""
         z, y, x = (self.voxel.get(axis) for axis in SPATIAL)
+        return z, y, x
+
+    @property
+    def finer(self) -> tuple[int, int, int]:
+        """How many voxels (z, y, x) of this grid a pixel that was measured has; (1, 1, 1) where it is not super-sampled."""
+        z, y, x = self.metadata.get(FINER, (1, 1, 1))
         return z, y, x
 
     @property

@@ -11,7 +11,7 @@ import numpy as np
 from .background import VolumeFigures, measure_volume
 from .image import Image, Region
 from .methods.blur import Blur, plan_object_shape
-from .methods.heldout import Choice
+from .methods.choice import Choice
 from .preparing import Prepared, prepare
 from .recipe import Recipe
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from .background import MEND, VolumeFigures
-from .image import Image
+from .image import Image, Region
 from .methods.base import Problem
 from .methods.blur import Blur
+from .preparing import prepare
 from .psf.base import Grid, PsfModel, check_psf
 from .recipe import Recipe
 from .running.slabs import Slab, plan_slabs
@@ -24,6 +25,7 @@ __all__ = [
     "pose_problem",
     "resolve_psf",
     "trial_box",
+    "used_psf",
 ]
 
 TOLD = 0.05
@@ -65,15 +67,38 @@ def resolve_psf(image: Image, recipe: Recipe, channel: int = 0) -> PsfModel:
 
 def compute_psf(image: Image, recipe: Recipe, channel: int = 0) -> np.ndarray[Any, Any]:
     """Return the PSF (Z, Y, X) of one channel: unit sum, centred at ``shape // 2``; a flat image takes the focal plane."""
-    return _computed(resolve_psf(image, recipe, channel), Grid.of(image))
+    return _computed(resolve_psf(image, recipe, channel), Grid.of(image), image.finer)
+
+
+def used_psf(result: Image, image: Image, channel: int = 0) -> Image:
+    """Return the PSF (Z, Y, X) that a channel of a result was restored with, as its history tells: a blind method's is the estimated one.
+
+    image : what was restored.
+
+    Raises
+    ------
+    ValueError
+        when the result's history holds no recipe.
+    """
+    from .methods.blind import widened
+
+    record = next((each for each in reversed(result.history) if "recipe" in each), None)
+    if record is None:
+        raise ValueError("the image's history holds no recipe: only a result tells which PSF it was restored with")
+    recipe = Recipe.parse(record["recipe"])
+    ready = prepare(image, recipe, Region({})).image
+    psf = compute_psf(ready, recipe, channel)
+    chosen = [each["value"] for each in record.get("choices", ()) if each["name"] == "width"]
+    width = getattr(recipe.method, "width", 1.0) if not chosen else chosen[min(channel, len(chosen) - 1)]
+    return Image(widened(psf, float(width)), voxel=dict(ready.voxel), name=f"PSF of {result.name}".strip())
 
 
 def compute_slab_psf(image: Image, model: PsfModel, slab: Slab, device: Any = "cpu") -> np.ndarray[Any, Any]:
     """Return the PSF (Z, Y, X) of a resolved model at a slab's centre; the model's own where there is but one slab."""
     if slab.is_whole:
-        return _computed(model, Grid.of(image, device))
+        return _computed(model, Grid.of(image, device), image.finer)
     from_middle = (slab.centre - (image.spatial_shape[0] - 1) / 2) * (image.spacing[0] or 1.0)
-    return _computed(model.at_offset(round(from_middle, 6)), Grid.of(image, device))
+    return _computed(model.at_offset(round(from_middle, 6)), Grid.of(image, device), image.finer)
 
 
 def compute_psf_at(image: Image, model: PsfModel, plane: float, device: Any = "cpu") -> np.ndarray[Any, Any]:
@@ -93,10 +118,18 @@ def fit_to_image(psf: np.ndarray[Any, Any], shape: tuple[int, int, int]) -> np.n
 
 
 @lru_cache(maxsize=32)
-def _computed(model: PsfModel, grid: Grid) -> np.ndarray[Any, Any]:
-    psf = fit_to_image(model.compute(grid), grid.shape)
+def _computed(model: PsfModel, grid: Grid, finer: tuple[int, int, int] = (1, 1, 1)) -> np.ndarray[Any, Any]:
+    psf = fit_to_image(over_pixels(model.compute(grid), finer), grid.shape)
     psf.flags.writeable = False
     return psf
+
+
+def over_pixels(psf: np.ndarray[Any, Any], finer: tuple[int, int, int]) -> np.ndarray[Any, Any]:
+    """Return the PSF (Z, Y, X) of a pixel whose first voxel is the middle one: its mean over the pixel's voxels."""
+    for axis, times in enumerate(finer):
+        wide = np.concatenate([psf, np.zeros_like(np.take(psf, range(min(times - 1, psf.shape[axis])), axis))], axis)
+        psf = sum((np.take(wide, range(at, at + psf.shape[axis]), axis) for at in range(times)), np.zeros_like(psf))
+    return psf if finer == (1, 1, 1) else check_psf(psf / psf.sum())
 
 
 def pose_problem(
@@ -133,26 +166,27 @@ def pose_problem(
     return Problem(
         image=torch.from_numpy(block).to(blur.device, blur.dtype),
         background=figures.background + figures.lift,
-        blur=blur if trusted is None or trusted.all() else _masked(blur, trusted),
+        blur=blur if trusted is None or trusted.all() else _masked(blur, trusted, TOLD / float(np.prod(image.finer))),
         scale=figures.scale,
         level=figures.level,
         voxel=(z, y, x),
+        finer=image.finer,
         place=place,
         volume=figures.volume,
         lift=figures.lift,
     )
 
 
-def _masked(blur: Blur, trusted: np.ndarray[Any, Any]) -> Blur:
+def _masked(blur: Blur, trusted: np.ndarray[Any, Any], least: float) -> Blur:
     """Return the blur that leaves out pixels (Z, Y, X) that are not trusted.
 
-    Where nothing else would tell of a voxel, deep inside a saturated patch, the pixel counts after all: as the least that it can be.
+    Where next to nothing else would tell of a voxel (less than a share ``least`` of its light), deep inside a saturated patch, the pixel counts after all: as the least that it can be.
     """
     import torch
 
     mask = torch.from_numpy(trusted).to(blur.device, blur.dtype)
     told = blur.crop(blur.masked(mask).sensitivity)
-    return blur.masked(mask.masked_fill_((mask == 0) & (told < TOLD), 1))
+    return blur.masked(mask.masked_fill_((mask == 0) & (told < least), 1))
 
 
 def trial_box(volume: Any, psf_shape: tuple[int, ...], background: float) -> tuple[slice, slice, slice]:

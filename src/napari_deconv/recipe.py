@@ -48,6 +48,8 @@ def _as_steps(stage: str) -> Any:
         for step in made:
             if stage not in step.stages:
                 raise ValueError(f"{step.kind_name()} cannot stand in '{stage}': put it into '{step.stages[0]}'")
+            if step.is_last and step is not made[-1]:
+                raise ValueError(f"{step.kind_name()} must be the last step of '{stage}': move it to the end")
         return made
 
     return BeforeValidator(parsed)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .background import VolumeFigures
-from .methods.heldout import Choice
+from .methods.choice import Choice
 from .psf.base import Grid, PsfModel
 from .recipe import Recipe
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .background import VolumeFigures
-from .image import Image, Region
+from .image import FINER, Image, Region
 from .known import Known
 from .methods.base import Estimate, Method
 from .methods.blur import Blur
-from .methods.heldout import Choice
+from .methods.choice import Choice
 from .piece import Piece, plan_pieces
 from .posing import compute_psf, compute_psf_at, fit_to_image, pose_problem, resolve_psf, trial_box
 from .preparing import finish
@@ -229,7 +229,9 @@ class _Job:
         record["notices"] = [*self.prepared.notices, *record["notices"], *model.pop("notices", [])]
         if model:
             record["model"] = model
-        image = finish(part.replace(data=result, history=(*self.image.history, record)), self.recipe.finish)
+        told = {key: each for key, each in part.metadata.items() if key != FINER}
+        made = part.replace(data=result, history=(*self.image.history, record), metadata=told)
+        image = finish(made, self.recipe.finish)
         return Progress(1.0, self.iterations, self.iterations, self.tiles, seconds, {}, lambda: image, is_result=True)
 
 

@@ -8,17 +8,31 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ..settings import Settings
+from ..settings import Settings, field
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ..noise import Noise
     from .blur import Blur
-    from .heldout import Choice, Trial
+    from .choice import Choice, Trial
 
-__all__ = ["Estimate", "Iterations", "Method", "Problem"]
+__all__ = ["Estimate", "Iterations", "Method", "Problem", "iterations_field"]
 
 Iterations = Annotated[int, Field(ge=1, le=10_000)] | Literal["auto"]
+
+
+def iterations_field(description: str, *, shown_max: int = 300, slider: str = "log", advanced: bool = False) -> Any:
+    """Return the field ``iterations``, automatic by default, which many methods have; what auto does is the description's to say."""
+    return field(
+        "auto",
+        title="Iterations",
+        description=description,
+        slider=slider,
+        shown_min=1,
+        shown_max=shown_max,
+        advanced=advanced,
+    )
 
 
 @dataclass(frozen=True)
@@ -34,6 +48,7 @@ class Problem:
     place : (z, y, x) of the block's first voxel in the whole volume, for what must not depend on how it is cut.
     volume : the whole volume (Z, Y, X) as it was read, numpy or dask, for statistics alone; None where there is but the block.
     lift : counts that were added to the volume's, to image and background alike.
+    finer : how many voxels (z, y, x) a pixel that was measured has, where the object's grid is finer than the pixels.
     """
 
     image: Tensor
@@ -45,6 +60,16 @@ class Problem:
     place: tuple[int, int, int] = (0, 0, 0)
     volume: Any = None
     lift: float = 0.0
+    finer: tuple[int, int, int] = (1, 1, 1)
+
+    @property
+    def noise(self) -> Noise:
+        """The noise model that the image itself shows, at the pixels that were measured."""
+        from ..noise import estimate_noise
+
+        first = (-place % times for place, times in zip(self.place, self.finer, strict=True))
+        pixels = tuple(slice(start, None, times) for start, times in zip(first, self.finer, strict=True))
+        return estimate_noise(self.image[pixels].cpu().numpy())
 
 
 @dataclass(frozen=True)
@@ -123,13 +148,11 @@ class Method(Settings):
         return 100
 
     def choose(self, problem: Problem) -> Generator[Trial, None, Choice]:
-        """Yield the trials of the automatic choice and return it: the iterations, by held-out photons.
+        """Yield the trials of the automatic choice and return it.
 
         ``problem`` is posed on a part of the image that is rich in light.
         """
-        from .heldout import choose_iterations
-
-        return (yield from choose_iterations(self, problem))
+        raise NotImplementedError
 
     def settled(self, value: float) -> Any:
         """Return a copy whose automatic choice is made."""

@@ -21,7 +21,7 @@ import math
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ..settings import field
-from .base import Iterations, Problem
+from .base import Iterations, Problem, iterations_field
 from .wavelets import FILTERS, Wavelets
 from .weighed import Weighed, Weight
 
@@ -58,14 +58,8 @@ class Fista(Weighed):
     wavelet: Literal["daubechies", "haar"] = field(
         "daubechies", title="Wavelet", description="Daubechies' for what is smooth, Haar's for what has sharp edges."
     )
-    iterations: Iterations = field(
-        "auto",
-        title="Iterations",
-        description="Auto ends when a round changes the object by less than 0.2 %, or after 150.",
-        slider="log",
-        shown_min=1,
-        shown_max=300,
-        advanced=True,
+    iterations: Iterations = iterations_field(
+        "Auto ends when a round changes the object by less than 0.2 %, or after 150.", advanced=True
     )
 
     def solver(self, problem: Problem, weight: float) -> Shrinkage:

@@ -19,9 +19,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ..noise import estimate_noise, smoothed
+from ..noise import smoothed
 from ..settings import field
-from .base import Estimate, Iterations, Method, Problem
+from .base import Estimate, Iterations, Problem, iterations_field
+from .iterative import Iterative
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +33,7 @@ TINY = 1e-6
 """Smallest expected count, as a share of the image's scale, that a ratio is formed with."""
 
 
-class GradientConsensus(Method):
+class GradientConsensus(Iterative):
     """Richardson-Lucy steps where two halves of the photons agree."""
 
     title: ClassVar[str] = "Gradient consensus"
@@ -44,13 +45,8 @@ class GradientConsensus(Method):
     volumes: ClassVar[float] = 17.0
 
     kind: Literal["gradient-consensus"] = "gradient-consensus"
-    iterations: Iterations = field(
-        "auto",
-        title="Iterations",
-        description="It comes to rest by itself; auto saves the iterations that no longer help.",
-        slider="log",
-        shown_min=1,
-        shown_max=300,
+    iterations: Iterations = iterations_field(
+        "It comes to rest by itself; auto saves the iterations that no longer help."
     )
     seed: int = field(
         0, title="Seed", description="Of the random splits; the same seed gives the same result.", ge=0, advanced=True
@@ -90,7 +86,7 @@ class _Split:
         import torch
 
         self._generator = torch.Generator().manual_seed(seed)
-        noise = estimate_noise(problem.image.cpu().numpy())
+        noise = problem.noise
         self._width = noise.variance(smoothed(problem.image)).sqrt_()
 
     def draw(self) -> Tensor:

@@ -24,22 +24,32 @@ Pang et al., "Recorrupted-to-recorrupted: unsupervised deep learning for image d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field as attribute, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..noise import Noise, estimate_noise, smoothed
+from ..noise import Noise, smoothed
 from .base import Method, Problem
+from .choice import Choice, Trial
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from .weighed import Solver
 
-__all__ = ["Choice", "Split", "Trial", "choose_iterations", "choose_weight", "split_noise"]
+__all__ = [
+    "Choice",
+    "Split",
+    "Trial",
+    "choose_by_light",
+    "choose_iterations",
+    "choose_weight",
+    "score_iterations",
+    "split_noise",
+]
 
 DRAWS = 3
 TRAIN_SHARE = 0.7
@@ -51,47 +61,37 @@ GROUPS = 512
 WEIGHT_DRAWS = 2
 
 
-@dataclass(frozen=True)
-class Trial:
-    """One iteration of the trial: how far it is, at the most, and the held-out score."""
-
-    step: int
-    steps: int
-    score: float
-
-
-@dataclass(frozen=True)
-class Choice:
-    """An automatic value, one plain sentence why, the curve that it was read from, and values that were chosen with it."""
-
-    name: str
-    value: float
-    why: str
-    curve: tuple[float, ...] = ()
-    others: Mapping[str, float] = attribute(default_factory=dict)
-
-
 def choose_iterations(method: Method, problem: Problem) -> Generator[Trial, None, Choice]:
     """Yield the trial's iterations and return the choice.
 
     ``problem`` is posed on a part of the image that is rich in light.
     """
-    most = method.trial_steps
+    scores = yield from score_iterations(method, problem, method.trial_steps)
+    return _earliest(scores, method.trial_steps, problem.noise)
+
+
+def score_iterations(
+    method: Method, problem: Problem, most: int, *, by_prediction: bool = False
+) -> Generator[Trial, None, np.ndarray[Any, Any]]:
+    """Yield the iterations of a trial until some way beyond the best, and return their scores (steps, groups).
+
+    By prediction, the blurred image is judged, which different PSFs can be compared by; else the object.
+    """
     bounded: Method = method.settled(most)
-    noise = estimate_noise(problem.image.cpu().numpy())
-    variance = noise.variance(smoothed(problem.image))
+    variance = problem.noise.variance(smoothed(problem.image))
     scores: list[np.ndarray[Any, Any]] = []
     with ExitStack() as stack:
         splits = [Split(problem, variance, seed) for seed in range(DRAWS)]
         runs = [stack.enter_context(closing(bounded.iterate(split.train))) for split in splits]
         for estimates in zip(*runs, strict=False):
-            groups = [split.object_score(each.object) for split, each in zip(splits, estimates, strict=True)]
+            pairs = zip(splits, estimates, strict=True)
+            groups = [(split.score if by_prediction else split.object_score)(each.object) for split, each in pairs]
             scores.append(np.mean(groups, axis=0))
             yield Trial(len(scores), most, float(scores[-1].mean()))
             best = int(np.argmin([each.mean() for each in scores])) + 1
             if len(scores) > max(best + PATIENCE, 1.5 * best):
                 break
-    return _earliest(np.array(scores), most, noise)
+    return np.array(scores)
 
 
 def split_noise(image: Tensor, variance: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
@@ -140,7 +140,7 @@ def choose_weight(
 
     The least of a parabola through the best score and its neighbours, over the logarithm of the weight, is taken, times ``lean``.
     """
-    noise = estimate_noise(problem.image.cpu().numpy())
+    noise = problem.noise
     variance = noise.variance(smoothed(problem.image))
     splits = [Split(problem, variance, seed) for seed in range(WEIGHT_DRAWS)]
     solvers = [solver(split.train, weights[0]) for split in splits]
@@ -160,6 +160,26 @@ def choose_weight(
     weight = _least(np.log(weights[: len(scores)]), np.array(scores)) * lean
     why = f"photons held back from the restoration are predicted best with a weight of {weight:.3g} ({noise.sentence})"
     return Choice("weight", weight, why, tuple(round(each, 6) for each in scores))
+
+
+def choose_by_light(
+    name: str, problem: Problem, restored: Callable[[Problem, float], Tensor], weights: Sequence[float]
+) -> Generator[Trial, None, Choice]:
+    """Yield the trials of weights and return the one of a one-step method whose light predicts the object best.
+
+    Only what is above zero is judged: ripples of noise beyond what the microscope passes would predict as well as nothing,
+    but without their lower halves they are too much light.
+    """
+    noise = problem.noise
+    splits = [Split(problem, noise.variance(smoothed(problem.image)), seed) for seed in range(WEIGHT_DRAWS)]
+    scores: list[float] = []
+    for weight in weights:
+        light = [(split, restored(split.train, weight).clamp_(min=0)) for split in splits]
+        scores.append(float(np.mean([split.object_score(each) for split, each in light])))
+        yield Trial(len(scores), len(weights), scores[-1])
+    value = _least(np.log(weights), np.array(scores))
+    why = f"photons held back from the restoration are predicted best at {value:.3g} ({noise.sentence})"
+    return Choice(name, value, why, tuple(round(each, 6) for each in scores))
 
 
 def _least(places: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> float:

@@ -16,12 +16,13 @@ from collections.abc import Generator
 from typing import ClassVar, Literal
 
 from ..settings import field
-from .base import Estimate, Iterations, Method, Problem
+from .base import Estimate, Iterations, Problem, iterations_field
+from .iterative import Iterative
 
 __all__ = ["Landweber"]
 
 
-class Landweber(Method):
+class Landweber(Iterative):
     """Landweber's iteration."""
 
     title: ClassVar[str] = "Landweber"
@@ -32,13 +33,9 @@ class Landweber(Method):
     reach: ClassVar[float] = 2.0
 
     kind: Literal["landweber"] = "landweber"
-    iterations: Iterations = field(
-        "auto",
-        title="Iterations",
-        description="More iterations sharpen further, and in the end amplify noise. "
+    iterations: Iterations = iterations_field(
+        "More iterations sharpen further, and in the end amplify noise. "
         "Auto stops where photons held back from the restoration are predicted best.",
-        slider="log",
-        shown_min=1,
         shown_max=500,
     )
     step: float = field(

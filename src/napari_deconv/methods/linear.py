@@ -16,24 +16,26 @@ van Kempen et al., "A quantitative comparison of image restoration methods for c
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from ..settings import field
 from .base import Estimate, Method, Problem
+from .choice import Choice
 from .frame import continue_smoothly
-from .heldout import Choice
+from .heldout import choose_by_light
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from .heldout import Trial
+    from .choice import Trial
 
 __all__ = ["Adjoint", "Tikhonov", "Wiener"]
 
-LEAST, MOST, CANDIDATES = -6, 2, 25
-"""Logarithms of the least and the largest weight that an automatic choice tries, and how many, evenly spaced."""
+WEIGHTS = tuple(10 ** (2 - number / 3) for number in range(25))
+"""What an automatic choice tries, falling from 100 to 1e-6."""
 
 Weight = Annotated[float, Field(gt=0, le=1e3)] | Literal["auto"]
 
@@ -75,7 +77,7 @@ class Wiener(Method):
         shown_min=1e-6,
         shown_max=1,
         description="Noise-to-signal power ratio: larger is smoother. "
-        "Auto takes it from the image, by cross-validation and by what light below zero would tell.",
+        "Auto takes what predicts best the photons held back from the restoration.",
     )
 
     @property
@@ -89,9 +91,8 @@ class Wiener(Method):
         return self.noise == "auto"
 
     def choose(self, problem: Problem) -> Generator[Trial, None, Choice]:
-        """Return the weight whose non-negative part explains the image best."""
-        yield from ()
-        return _choice("noise", problem, order=0)
+        """Yield the trials of weights and return the one that predicts best the photons held back."""
+        return (yield from choose_by_light("noise", problem, partial(_regularised_inverse, order=0), WEIGHTS))
 
     def settled(self, value: float) -> Wiener:
         """Return a copy with this weight."""
@@ -120,7 +121,7 @@ class Tikhonov(Method):
         shown_min=1e-6,
         shown_max=100,
         description="Weight of the penalty: larger is smoother. "
-        "Auto takes it from the image, by cross-validation and by what light below zero would tell.",
+        "Auto takes what predicts best the photons held back from the restoration.",
     )
     penalty: Literal["size", "gradient", "laplacian"] = field(
         "gradient", title="Penalty", description="What is held small: the values, their slope, or their curvature."
@@ -137,9 +138,10 @@ class Tikhonov(Method):
         return self.weight == "auto"
 
     def choose(self, problem: Problem) -> Generator[Trial, None, Choice]:
-        """Return the weight whose non-negative part explains the image best."""
-        yield from ()
-        return _choice("weight", problem, order=self._order)
+        """Yield the trials of weights and return the one that predicts best the photons held back."""
+        return (
+            yield from choose_by_light("weight", problem, partial(_regularised_inverse, order=self._order), WEIGHTS)
+        )
 
     def settled(self, value: float) -> Tikhonov:
         """Return a copy with this weight."""
@@ -155,22 +157,12 @@ class Tikhonov(Method):
         yield Estimate(_regularised_inverse(problem, self.weight, self._order), 1, 1)
 
 
-def _choice(name: str, problem: Problem, order: int) -> Choice:
-    """Return the weight that is found on a part of the image, to be used on all of it."""
-    validated, consistent = _cross_validated(problem, order), _most_consistent(problem, order)
-    if validated >= consistent:
-        return Choice(name, validated, f"generalised cross-validation is least at {validated:.3g}")
-    return Choice(
-        name, consistent, f"without its negative values, the result at {consistent:.3g} explains the image best"
-    )
-
-
 def _regularised_inverse(problem: Problem, weight: Weight, order: int) -> Tensor:
     import torch
 
     blur = problem.blur
     if weight == "auto":
-        weight = float(_choice("weight", problem, order).value)
+        raise ValueError("the weight is still 'auto': settle it first (Method.choose), or give a number")
     continued = continue_smoothly(problem.image - problem.background, blur)
     spectrum = torch.fft.rfftn(continued, dim=blur.axes)
     gain = blur.otf.abs().square()
@@ -192,38 +184,3 @@ def _roughness(problem: Problem, order: int) -> Tensor:
         curvature = (2 * torch.sin(torch.pi * cycles) * finest / problem.voxel[axis]).square() / 4
         total = total + curvature.reshape([-1 if other == axis else 1 for other in range(3)])
     return total.pow(order).clamp(min=1e-6)
-
-
-def _cross_validated(problem: Problem, order: int) -> float:
-    """Return the weight of least generalised cross-validation score (Golub, Heath & Wahba, Technometrics 21 (1979))."""
-    import torch
-
-    blur = problem.blur
-    power = torch.fft.rfftn(continue_smoothly(problem.image - problem.background, blur), dim=blur.axes).abs().square()
-    gain, rough = blur.otf.abs().square(), _roughness(problem, order)
-    best, chosen = float("inf"), 1e-2
-    for weight in torch.logspace(LEAST, MOST, CANDIDATES).tolist():
-        left = weight * rough / (gain + weight * rough)
-        score = float((left.square() * power).mean(dtype=torch.float64)) / float(left.mean(dtype=torch.float64)) ** 2
-        if score < best:
-            best, chosen = score, weight
-    return chosen
-
-
-def _most_consistent(problem: Problem, order: int) -> float:
-    """Return the weight whose result, its negative values set to zero, explains the image best (least squares).
-
-    Light is never negative. Too small a weight makes ripples of either sign, and what is left of them above zero is too much light;
-    too large a weight is blurred twice. Cross-validation does not see ripples at frequencies that the microscope hardly passes, which
-    light from beyond the frame raises in thick stacks; where it asks for more than this, it is right.
-    """
-    import torch
-
-    blur, light = problem.blur, problem.image - problem.background
-    best, chosen = float("inf"), 1e-2
-    for weight in torch.logspace(LEAST, MOST, CANDIDATES).tolist():
-        restored = _regularised_inverse(problem, weight, order).clamp_(min=0)
-        score = float((blur.forward(restored) - light).square().mean(dtype=torch.float64))
-        if score < best:
-            best, chosen = score, weight
-    return chosen

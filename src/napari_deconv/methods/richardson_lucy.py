@@ -34,7 +34,8 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ..settings import field
-from .base import Estimate, Iterations, Method, Problem
+from .base import Estimate, Iterations, Problem, iterations_field
+from .iterative import Iterative
 from .roughness import GoodsRoughness
 from .total_variation import Curvature
 
@@ -51,7 +52,7 @@ SOFTENING = 1e-3
 """Slope, as a share of the image's scale, below which total variation no longer counts a slope as an edge."""
 
 
-class RichardsonLucy(Method):
+class RichardsonLucy(Iterative):
     """Richardson-Lucy, plain or accelerated."""
 
     title: ClassVar[str] = "Richardson-Lucy"
@@ -62,14 +63,9 @@ class RichardsonLucy(Method):
     reach: ClassVar[float] = 2.0
 
     kind: Literal["richardson-lucy"] = "richardson-lucy"
-    iterations: Iterations = field(
-        "auto",
-        title="Iterations",
-        description="More iterations sharpen further, and in the end amplify noise. "
-        "Auto stops where photons held back from the restoration are predicted best.",
-        slider="log",
-        shown_min=1,
-        shown_max=300,
+    iterations: Iterations = iterations_field(
+        "More iterations sharpen further, and in the end amplify noise. "
+        "Auto stops where photons held back from the restoration are predicted best."
     )
     acceleration: Literal["auto", "none", "biggs-andrews", "heavy-ball"] = field(
         "auto",

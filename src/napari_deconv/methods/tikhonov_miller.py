@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ..settings import field
-from .base import Iterations, Problem
+from .base import Iterations, Problem, iterations_field
 from .splitting import slopes
 from .weighed import Weighed, Weight
 
@@ -54,14 +54,8 @@ class TikhonovMiller(Weighed):
         shown_min=1e-4,
         shown_max=1,
     )
-    iterations: Iterations = field(
-        "auto",
-        title="Iterations",
-        description="Auto ends when a round changes the object by less than 0.2 %, or after 100.",
-        slider="log",
-        shown_min=1,
-        shown_max=300,
-        advanced=True,
+    iterations: Iterations = iterations_field(
+        "Auto ends when a round changes the object by less than 0.2 %, or after 100.", advanced=True
     )
 
     def solver(self, problem: Problem, weight: float) -> ConjugateGradients:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from ..settings import field
-from .base import Iterations, Problem
+from .base import Iterations, Problem, iterations_field
 from .splitting import Splitting, curvatures, slopes
 from .weighed import Weighed, Weight
 
@@ -46,14 +46,8 @@ class TotalVariation(Weighed):
         shown_min=1e-3,
         shown_max=0.3,
     )
-    iterations: Iterations = field(
-        "auto",
-        title="Iterations",
-        description="Auto ends when the objective is proven to be within 1 % of its minimum, or after 300.",
-        slider="log",
-        shown_min=1,
-        shown_max=300,
-        advanced=True,
+    iterations: Iterations = iterations_field(
+        "Auto ends when the objective is proven to be within 1 % of its minimum, or after 300.", advanced=True
     )
 
     def solver(self, problem: Problem, weight: float) -> Splitting:
@@ -90,14 +84,8 @@ class Hessian(Weighed):
         shown_min=0,
         shown_max=2,
     )
-    iterations: Iterations = field(
-        "auto",
-        title="Iterations",
-        description="Auto ends when the objective is proven to be within 1 % of its minimum, or after 300.",
-        slider="log",
-        shown_min=1,
-        shown_max=300,
-        advanced=True,
+    iterations: Iterations = iterations_field(
+        "Auto ends when the objective is proven to be within 1 % of its minimum, or after 300.", advanced=True
     )
 
     def solver(self, problem: Problem, weight: float) -> Splitting:

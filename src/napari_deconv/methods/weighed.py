@@ -12,7 +12,7 @@ from .base import Estimate, Method, Problem
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from .heldout import Choice, Trial
+    from .choice import Choice, Trial
 
 __all__ = ["Solver", "Weighed", "Weight"]
 

@@ -21,7 +21,8 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ..settings import field
-from .base import Estimate, Iterations, Method, Problem
+from .base import Estimate, Iterations, Problem, iterations_field
+from .iterative import Iterative
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,7 +39,7 @@ MOST = 30.0
 """By how much one step may brighten a voxel at most: the back projector is no likelihood's, and may overshoot."""
 
 
-class WienerButterworth(Method):
+class WienerButterworth(Iterative):
     """Richardson-Lucy with the Wiener-Butterworth back projector."""
 
     title: ClassVar[str] = "Wiener-Butterworth"
@@ -49,13 +50,10 @@ class WienerButterworth(Method):
     reach: ClassVar[float] = 3.0
 
     kind: Literal["wiener-butterworth"] = "wiener-butterworth"
-    iterations: Iterations = field(
-        "auto",
-        title="Iterations",
-        description="A few suffice. Auto stops where photons held back from the restoration are predicted best.",
-        slider="linear",
-        shown_min=1,
+    iterations: Iterations = iterations_field(
+        "A few suffice. Auto stops where photons held back from the restoration are predicted best.",
         shown_max=20,
+        slider="linear",
     )
     noise: float = field(
         0.3,

@@ -35,6 +35,8 @@ class Step(Settings):
     order: ClassVar[int] = 100
     stages: ClassVar[tuple[str, ...]] = (PREPARE, FINISH)
     """Where it may stand: before the method, after it, or both."""
+    is_last: ClassVar[bool] = False
+    """Whether no step may follow it."""
     noise_notice: ClassVar[str] = ""
     """Before the method, what it does to counts whose noise the method relies on; empty where that is harmless."""
 

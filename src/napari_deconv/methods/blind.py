@@ -1,0 +1,216 @@
+r"""Blind: the object and the PSF's width in turn; the width is taken that predicts best the photons held back from the restoration.
+
+An object can make up for a PSF that is too narrow by being blurred itself, so that the likelihood of all photons hardly tells. What a
+restoration has not seen does, as long as the object has detail finer than the PSF: at each width f the object is restored from a share
+of the photons, for as many iterations as predict the others best, and the widths are compared by that best score. A smooth object
+looks like a sharper one under a wider PSF; so the image is believed only where a still wider PSF is clearly worse (more than the given
+one is), and only up to `WIDEST`. Where a wider PSF soon explains nothing any more, though a narrower one explains all (points, thin lines),
+that cliff tells the width: the widest is taken that cannot be told from the best. Elsewhere, of those that cannot be told from the best
+the one nearest to the given PSF. Widths below 1 are not tried: what goes wrong in a microscope widens its PSF.
+
+The PSF h(x / f), on every axis, stays positive, of unit sum and, for f >= 1, inside the support of the given transfer function; a
+narrower one is cut at that support.
+
+References
+----------
+Holmes, "Blind deconvolution of quantum-limited incoherent imagery", J. Opt. Soc. Am. A 9 (1992) 1052-1061.
+Markham & Conchello, "Parametric blind deconvolution: a robust method for the simultaneous estimation of image and blur",
+J. Opt. Soc. Am. A 16 (1999) 2377-2391.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from ..settings import field
+from .base import Estimate, Iterations, Method, Problem, iterations_field
+from .choice import Choice
+from .heldout import choose_iterations, score_iterations
+from .richardson_lucy import RichardsonLucy
+
+if TYPE_CHECKING:
+    from .blur import Blur
+    from .choice import Trial
+
+__all__ = ["Blind", "psf_of", "widened"]
+
+WIDTHS = (1.0, 1.12, 1.25, 1.4, 1.6)
+"""What is tried, in units of the given PSF's width."""
+WIDEST = 1.3
+"""A width beyond this is rather a smooth object than a PSF that is so wrong."""
+SURE = 1.5
+"""Standard errors by which a score must be worse to count as worse."""
+STEEPER, CLIFF = 1.2, 5.0
+"""How many times as much worse than the best a much wider PSF must be as the given one, to be believed; and to be a cliff."""
+PASSED = 1e-3
+"""Share of the light that a transfer function passes at the end of its support."""
+
+
+class Blind(Method):
+    """Richardson-Lucy with a PSF whose width is found from the image."""
+
+    title: ClassVar[str] = "Blind (width of the PSF)"
+    summary: ClassVar[str] = (
+        "For a PSF that may be too narrow, and an object with fine detail: widens it as far as held-back photons insist, else says so."
+    )
+    reference: ClassVar[str] = "Holmes 1992; Markham & Conchello 1999"
+    order: ClassVar[int] = 40
+    volumes: ClassVar[float] = 18.0
+
+    kind: Literal["blind"] = "blind"
+    width: Annotated[float, Field(ge=0.5, le=2)] | Literal["auto"] = field(
+        "auto",
+        title="Width",
+        description="Of the true PSF in units of the given one's, on every axis. "
+        "Auto takes the width that predicts best the photons held back from the restoration.",
+        slider="log",
+        shown_min=0.7,
+        shown_max=1.6,
+    )
+    iterations: Iterations = iterations_field(
+        "Of accelerated Richardson-Lucy. Auto stops where photons held back from the restoration are predicted best."
+    )
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether the width or the iterations are still to be chosen."""
+        return "auto" in (self.width, self.iterations)
+
+    @property
+    def keeps_flux(self) -> bool:
+        """Light is kept at any width."""
+        return True
+
+    @property
+    def trial_steps(self) -> int:
+        """The most iterations that ``auto`` tries."""
+        return 60
+
+    def settled(self, value: float) -> Blind:
+        """Return a copy with these iterations, and the given PSF as it is where the width is automatic."""
+        chosen: Blind = self.replace(iterations=int(value), width=1.0 if self.width == "auto" else self.width)
+        return chosen
+
+    def settled_by(self, choice: Choice) -> Blind:
+        """Return a copy with the width and the iterations chosen."""
+        found: Blind = self.replace(width=choice.value, iterations=int(choice.others["iterations"]))
+        return found
+
+    def stopped_at(self, iterations: int) -> Any:
+        """Return a copy that makes so many iterations; the width stays as it is."""
+        return self.replace(iterations=iterations)
+
+    def choose(self, problem: Problem) -> Generator[Trial, None, Choice]:
+        """Yield the trials of every width and return the choice of width and iterations."""
+        widths = WIDTHS if self.width == "auto" else (self.width,)
+        restoring, most = RichardsonLucy(acceleration="heavy-ball"), len(widths) * self.trial_steps
+        found, done = [], 0
+        for width in widths:
+            trials = score_iterations(restoring, _under(problem, width), self.trial_steps, by_prediction=True)
+            scores, done = yield from _counted(trials, done, most)
+            found.append(scores[scores.mean(axis=1).argmin()])
+        chosen, why = (
+            _nearest_to_given(np.array(widths), np.array(found)) if len(widths) > 1 else (widths[0], "as given")
+        )
+        iterations = self.iterations
+        if iterations == "auto":
+            stopped = choose_iterations(restoring, _under(problem, chosen))
+            iterations = int((yield from _drained(stopped, done, most)).value)
+        curve = tuple(round(float(each.mean()), 6) for each in found)
+        noise = problem.noise.sentence
+        return Choice("width", chosen, f"{why} ({noise})", curve, {"iterations": iterations})
+
+    def iterate(self, problem: Problem) -> Generator[Estimate]:
+        """Yield the estimate after each iteration."""
+        if self.width == "auto":
+            raise ValueError("the width is still 'auto': settle it first (Method.choose), or give a number")
+        inner = RichardsonLucy(iterations=self.steps, acceleration="heavy-ball")
+        yield from inner.iterate(_under(problem, self.width))
+
+
+def psf_of(blur: Blur) -> np.ndarray[Any, Any]:
+    """Return the PSF (Z, Y, X) of a blur, float64, centred at ``shape // 2``."""
+    point = blur.new_object()
+    place = tuple(size // 2 for size in blur.object_shape)
+    point[place] = 1
+    spread = blur.full(point).cpu().numpy().astype(np.float64)
+    box = tuple(slice(at - size // 2, at - size // 2 + size) for at, size in zip(place, blur.psf_shape, strict=True))
+    return np.asarray(spread[box].clip(min=0))
+
+
+def widened(psf: np.ndarray[Any, Any], factor: float) -> np.ndarray[Any, Any]:
+    """Return a PSF (Z, Y, X) so many times as wide on every axis, in the same box, never negative, of unit sum.
+
+    A narrower one keeps only what the given transfer function passes.
+    """
+    from scipy.ndimage import affine_transform
+
+    if factor == 1:
+        return psf
+    centre = np.array(psf.shape) // 2
+    scale = np.array([1 / factor if size > 1 else 1.0 for size in psf.shape])
+    made = affine_transform(psf.astype(np.float64), scale, centre - centre * scale, order=3).clip(min=0)
+    if factor < 1:
+        passed = np.abs(np.fft.rfftn(psf)) > PASSED * psf.sum()
+        made = np.fft.irfftn(np.fft.rfftn(made) * passed, psf.shape, axes=(0, 1, 2)).clip(min=0)
+    return np.asarray(made / made.sum())
+
+
+def _under(problem: Problem, width: float) -> Problem:
+    """Return the problem under the PSF of another width, on the same object grid."""
+    from .blur import Blur
+
+    if width == 1:
+        return problem
+    given = problem.blur
+    blur = Blur(widened(psf_of(given), width), given.image_shape, given.device, given.dtype)
+    return replace(problem, blur=blur if given.mask is None else blur.masked(given.mask))
+
+
+def _counted(
+    trials: Generator[Trial, None, np.ndarray[Any, Any]], before: int, most: int
+) -> Generator[Trial, None, tuple[np.ndarray[Any, Any], int]]:
+    """Pass on the trials of one width, counted after those before it; return the scores and the count."""
+    step = before
+    while True:
+        try:
+            trial = next(trials)
+        except StopIteration as finished:
+            return finished.value, step
+        step = before + trial.step
+        yield replace(trial, step=step, steps=most)
+
+
+def _drained(trials: Generator[Trial, None, Choice], before: int, most: int) -> Generator[Trial, None, Choice]:
+    while True:
+        try:
+            trial = next(trials)
+        except StopIteration as finished:
+            choice: Choice = finished.value
+            return choice
+        yield replace(trial, step=min(before + trial.step, most), steps=most)
+
+
+def _nearest_to_given(widths: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> tuple[float, str]:
+    """Return the width nearest to 1 of those whose scores (widths, groups) cannot be told from the best, and why."""
+    mean = scores.mean(axis=1)
+    best = int(mean.argmin())
+    excess = scores - scores[best]
+    worse = excess.mean(axis=1) / (excess.std(axis=1) / np.sqrt(scores.shape[1]) + 1e-12)
+    given = int(np.abs(np.log(widths)).argmin())
+    rise, fall = mean[-1] - mean[best], mean[given] - mean[best]
+    as_good = np.flatnonzero((worse <= SURE) & (widths <= WIDEST))
+    if widths[best] > WIDEST or (worse[given] > SURE and not (rise > STEEPER * fall and worse[-1] > SURE)):
+        return 1.0, (
+            "the image is too smooth to tell a wider PSF from a blurred object: the given PSF is kept; a sharper or brighter image would tell"
+        )
+    is_cliff = rise > CLIFF * fall and worse[-1] > CLIFF
+    width = float(widths[as_good].max() if is_cliff else widths[as_good].min())
+    if width == 1:
+        return 1.0, "the image does not say that a wider PSF than the given one is right: it is kept"
+    return width, f"photons held back from the restoration insist on a PSF {width:.3g} times as wide as the given one"
