@@ -29,6 +29,8 @@ SCENES = ("membranes", "filaments", "nuclei", "vesicles", "tissue")
 PHOTONS = (5, 20, 100, 1000)
 FIRST, LAST = 5, 200
 PEER_ITERATIONS = (10, 30, 100)
+WEIGHED = ("hessian", "total-variation", "tikhonov-miller", "fista")
+FALLING = tuple(float(each) for each in np.logspace(-3.5, 0, 9))
 WEIGHTS = tuple(float(each) for each in np.logspace(-6, 1, 22))
 TITLES = {
     "psnr": "PSNR, dB", "ssim": "SSIM", "nrmse": "NRMSE", "nrmse_dim": "NRMSE without the brightest 0.1 %",
@@ -45,6 +47,11 @@ FULL: dict[str, dict[str, Any]] = {
     "richardson-lucy, tv 0.002": {"kind": "richardson-lucy", "tv": 0.002},
     "richardson-lucy, tv 0.05": {"kind": "richardson-lucy", "tv": 0.05},
     "landweber": {"kind": "landweber"},
+    "hessian": {"kind": "hessian"},
+    "total-variation": {"kind": "total-variation"},
+    "tikhonov-miller": {"kind": "tikhonov-miller"},
+    "fista": {"kind": "fista"},
+    "wiener-butterworth": {"kind": "wiener-butterworth"},
 }
 
 
@@ -81,7 +88,9 @@ def best_with_truth(scene: Scene, method: dict[str, Any]) -> tuple[float, str]:
 def _settings(method: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield what is changed of a method to find its best."""
     kind = method["kind"]
-    if kind in ("wiener", "tikhonov"):
+    if kind in WEIGHED:
+        yield from ({"weight": each} for each in FALLING)
+    elif kind in ("wiener", "tikhonov"):
         yield from ({"noise" if kind == "wiener" else "weight": each} for each in WEIGHTS)
     elif kind == "richardson-lucy":
         yield {"acceleration": "none", "iterations": LAST}

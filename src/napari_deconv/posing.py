@@ -180,7 +180,8 @@ def pose_problem(
 def _masked(blur: Blur, trusted: np.ndarray[Any, Any], least: float) -> Blur:
     """Return the blur that leaves out pixels (Z, Y, X) that are not trusted.
 
-    Where next to nothing else would tell of a voxel (less than a share ``least`` of its light), deep inside a saturated patch, the pixel counts after all: as the least that it can be.
+    Where next to nothing else would tell of a voxel (less than a share ``least`` of its light), deep inside a saturated patch, the
+    pixel counts after all: as the least that it can be.
     """
     import torch
 

@@ -51,7 +51,8 @@ __all__ = [
     "split_noise",
 ]
 
-DRAWS = 3
+FEWEST, MOST, VOXELS = 3, 6, 2**17
+"""Draws that a number of iterations is chosen by: more where the part is small, so that they see about as many voxels."""
 TRAIN_SHARE = 0.7
 SLACK = 0.5
 """Standard errors by which a score must be beaten to count as beaten."""
@@ -81,7 +82,8 @@ def score_iterations(
     variance = problem.noise.variance(smoothed(problem.image))
     scores: list[np.ndarray[Any, Any]] = []
     with ExitStack() as stack:
-        splits = [Split(problem, variance, seed) for seed in range(DRAWS)]
+        draws = min(max(VOXELS // problem.image.numel(), FEWEST), MOST)
+        splits = [Split(problem, variance, seed) for seed in range(draws)]
         runs = [stack.enter_context(closing(bounded.iterate(split.train))) for split in splits]
         for estimates in zip(*runs, strict=False):
             pairs = zip(splits, estimates, strict=True)
