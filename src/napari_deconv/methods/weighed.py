@@ -47,7 +47,7 @@ class Weighed(Method):
     measure: ClassVar[str] = "gap"
     near: ClassVar[float] = 0.01
     most: ClassVar[int] = 300
-    weights: ClassVar[tuple[float, ...]] = tuple(0.4 * 0.5**step for step in range(11))
+    weights: ClassVar[tuple[float, ...]] = tuple(0.8 * 0.5**step for step in range(12))
     """What the automatic choice tries, falling."""
     rounds: ClassVar[int] = 12
     """Rounds that it makes with each."""
