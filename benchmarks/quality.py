@@ -8,11 +8,13 @@ background known. ``--full`` takes all microscopes and methods, ``--peers`` othe
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ import napari_deconv as nd
 
 from . import published
 from .peers import PEERS
-from .report import add_arguments, as_table, circumstances, finish, heading, installed
+from .report import RESULTS, add_arguments, as_table, circumstances, finish, heading, installed
 from .scenes import PSFS, VOXEL, Scene, make_scene
 from .scores import psnr, score
 
@@ -214,6 +216,22 @@ def _table_of_scenes(rows: Sequence[dict[str, Any]], photons: float) -> str:
     return as_table(["method", *(f"{scene}, {psf}" for scene, psf in scenes)], cells)
 
 
+def _added_to(path: Path, report: dict[str, Any]) -> dict[str, Any]:
+    """Return the report with the rows of an earlier one that it does not measure again."""
+    if not path.exists():
+        return report
+    earlier = json.loads(path.read_text(encoding="utf-8"))
+    about = ("scene", "photons", "psf", "draw", "method")
+    measured = {tuple(row[key] for key in about) for row in report["rows"]}
+    rows = [row for row in earlier["rows"] if tuple(row[key] for key in about) not in measured] + report["rows"]
+    named = {
+        plural: list(dict.fromkeys(row[one] for row in rows)) for plural, one in (("scenes", "scene"), ("psfs", "psf"))
+    }
+    photons, minutes = sorted({row["photons"] for row in rows}), earlier["minutes"] + report["minutes"]
+    draws = len({row["draw"] for row in rows})
+    return {**earlier, **report, **named, "photons": photons, "minutes": minutes, "draws": draws, "rows": rows}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -229,6 +247,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--first-draw", type=int, default=0, help="the first draw's number: other numbers are other scenes"
     )
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument(
+        "--add", action="store_true", help="keep the earlier rows that are not measured again: to measure in pieces"
+    )
     asked = parser.parse_args(arguments)
     import torch
 
@@ -250,7 +271,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }  # fmt: skip
     if not asked.scene:
         report["published"] = published.measure_published(len(draws))
-    finish("quality-full" if asked.full else "quality", report, as_markdown(report), asked)
+    name = "quality-full" if asked.full else "quality"
+    if asked.add:
+        report = _added_to(RESULTS / f"{name}.json", report)
+    finish(name, report, as_markdown(report), asked)
     return 0
 
 

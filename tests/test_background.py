@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from tests.scenes import blobs, gaussian_psf, photographed
 
 from napari_deconv.background import estimate_background, measure_volume
@@ -62,3 +63,14 @@ def test_nan_is_counted_and_said() -> None:
     image[0, :2, 0] = np.nan
     with pytest.raises(ValueError, match=r"NaN or infinite \(2 found\)"):
         measure_volume(image, "auto")
+
+
+def test_where_nothing_is_dark_it_is_said() -> None:
+    seen = photographed(THING, PSF, 50.0)
+    assert measure_volume(seen, "auto").notices == ()
+    random = np.random.default_rng(5)
+    dense = gaussian_filter(random.uniform(0, 4e4, (4, 80, 80)), 2) + 100
+    figures = measure_volume(random.poisson(dense).astype(np.float32), "auto")
+    assert figures.background > 150
+    assert "nothing in it may be plain background" in figures.notices[0]
+    assert measure_volume(dense.astype(np.float32), 100.0).notices == ()

@@ -142,3 +142,10 @@ def test_span() -> None:
 def test_what_cannot_be_searched_is_one_sentence(words: Any, sentence: str, image: nd.Image, recipe: nd.Recipe) -> None:
     with pytest.raises(ValueError, match=sentence):
         Search(image, recipe, **words)
+
+
+def test_the_discrepancy_is_told_as_a_second_opinion(image: nd.Image) -> None:
+    result = nd.restored(image, {"psf": PSF, "background": 5, "method": "richardson-lucy"})
+    (choice,) = result.history[-1]["choices"]
+    assert "what is left looks like noise after" in choice["why"]
+    assert 0.3 * choice["value"] < choice["others"]["discrepancy"] < 3 * choice["value"]

@@ -9,11 +9,13 @@ import numpy as np
 
 from .noise import estimate_noise
 
-__all__ = ["VolumeFigures", "estimate_background", "find_ceiling", "measure_volume"]
+__all__ = ["VolumeFigures", "estimate_background", "find_ceiling", "find_ground", "measure_volume"]
 
 MEND = "replace them, for example by their neighbours' median"
 MOST = 2**24
 """Voxels that a measurement looks at; a larger volume is sampled evenly."""
+LITTLE = 0.06
+"""Share of the image that must be dark for it to be background."""
 FEW = 0.02
 """Share of darkest blocks that are not trusted one by one (and at least eight)."""
 CAMERA_TOPS = tuple(float(2**bits - 1) for bits in (8, 10, 11, 12, 13, 14, 15, 16))
@@ -30,7 +32,7 @@ class VolumeFigures:
     background : counts; lift : counts added to image and background alike, so that negative camera noise stays information;
     scale : a robust maximum above the background; level : the mean above the background;
     ceiling : counts from which a pixel is saturated, None where none is; saturated : the share of pixels that are;
-    volume : what was measured, as it was read.
+    volume : what was measured, as it was read; dark : the share of it that is as dark as the background that was found.
     """
 
     background: float
@@ -40,6 +42,17 @@ class VolumeFigures:
     ceiling: float | None = None
     saturated: float = 0.0
     volume: Any = attribute(default=None, repr=False, compare=False)
+    dark: float = 1.0
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What to say of the figures: that nothing may be background, where next to nothing is as dark as what was found."""
+        if self.dark >= LITTLE:
+            return ()
+        return (
+            f"only {self.dark:.0%} of the image is as dark as {self.background:.4g} counts: nothing in it may be plain background, "
+            "which is then lower; give the mean of an image without light (background)",
+        )
 
 
 def measure_volume(
@@ -58,7 +71,7 @@ def measure_volume(
     bad = int(np.count_nonzero(~np.isfinite(sample)))
     if bad:
         raise ValueError(f"the image has pixels that are NaN or infinite ({bad} found): {MEND}")
-    ground = estimate_background(sample) if background == "auto" else float(background)
+    ground, share_dark = find_ground(sample) if background == "auto" else (float(background), 1.0)
     below = sample[sample < min(0.0, ground)]
     lift = float(3 * np.sqrt(np.mean(np.square(below, dtype=np.float64)))) if below.size else 0.0
     light = float(sample.mean(dtype=np.float64)) - ground
@@ -66,7 +79,7 @@ def measure_volume(
     scale = max(peak, light, float(np.ptp(sample)) * 1e-3)
     ceiling = find_ceiling(sample) if saturation == "auto" else None if saturation == "none" else float(saturation)
     share = float(np.mean(sample >= ceiling)) if ceiling is not None else 0.0
-    return VolumeFigures(ground, lift, scale, max(light, 0.0), ceiling, share, volume)
+    return VolumeFigures(ground, lift, scale, max(light, 0.0), ceiling, share, volume, share_dark)
 
 
 def find_ceiling(volume: np.ndarray[Any, Any]) -> float | None:
@@ -81,15 +94,21 @@ def find_ceiling(volume: np.ndarray[Any, Any]) -> float | None:
 
 
 def estimate_background(volume: np.ndarray[Any, Any]) -> float:
+    """Return the background of a volume (Z, Y, X) in counts, see `find_ground`."""
+    return find_ground(volume)[0]
+
+
+def find_ground(volume: np.ndarray[Any, Any]) -> tuple[float, float]:
     """Return the counts of the darkest neighbourhoods of a volume (Z, Y, X).
 
     The volume is averaged over small blocks. Whatever share of them is plain background, its lower half is the lower
     half of a normal distribution whose width follows from the noise, F(b - s) / F(b) = 0.317 at its centre b; light only
     adds blocks above. The lowest b that reaches this ratio is taken: where the noise is small or nothing is plain
-    background, that is the darkest block. A constant image has no background.
+    background, that is the darkest block. A constant image has no background. With it goes the share of blocks that are as dark, within
+    two such widths: where it is small, what was found is the darkest light rather than the background.
     """
     if np.ptp(volume) == 0:
-        return 0.0
+        return 0.0, 1.0
     size = [min(length, 2 if axis == 0 else 4) for axis, length in enumerate(volume.shape)]
     whole = volume[tuple(slice(0, length - length % step) for length, step in zip(volume.shape, size, strict=True))]
     shape = [part for length, step in zip(whole.shape, size, strict=True) for part in (length // step, step)]
@@ -99,7 +118,8 @@ def estimate_background(volume: np.ndarray[Any, Any]) -> float:
     width = float(estimate_noise(volume).variance(darkest) / np.prod(size)) ** 0.5
     below = np.searchsorted(blocks, blocks - width) / np.arange(1, len(blocks) + 1)
     enough = np.flatnonzero((below >= HALF) & (np.arange(len(blocks)) >= few))
-    return float(blocks[enough[0]]) if len(enough) else darkest
+    ground = float(blocks[enough[0]]) if len(enough) else darkest
+    return ground, float(np.mean(np.abs(blocks - ground) <= 2 * width + 1e-6 * abs(ground)))
 
 
 def _sampled(volume: Any) -> np.ndarray[Any, Any]:

@@ -226,7 +226,8 @@ class _Job:
             **describe_choices(self.figures.values(), self.choices),
         }
         model = dict(self.recipe.method.report())
-        record["notices"] = [*self.prepared.notices, *record["notices"], *model.pop("notices", [])]
+        measured = dict.fromkeys(notice for each in self.figures.values() for notice in each.notices)
+        record["notices"] = [*self.prepared.notices, *measured, *record["notices"], *model.pop("notices", [])]
         if model:
             record["model"] = model
         told = {key: each for key, each in part.metadata.items() if key != FINER}

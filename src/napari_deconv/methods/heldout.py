@@ -67,16 +67,18 @@ def choose_iterations(method: Method, problem: Problem) -> Generator[Trial, None
 
     ``problem`` is posed on a part of the image that is rich in light.
     """
-    scores = yield from score_iterations(method, problem, method.trial_steps)
-    return _earliest(scores, method.trial_steps, problem.noise)
+    misfits: list[float] = []
+    scores = yield from score_iterations(method, problem, method.trial_steps, misfits=misfits)
+    return _earliest(scores, method.trial_steps, problem.noise, misfits)
 
 
 def score_iterations(
-    method: Method, problem: Problem, most: int, *, by_prediction: bool = False
+    method: Method, problem: Problem, most: int, *, by_prediction: bool = False, misfits: list[float] | None = None
 ) -> Generator[Trial, None, np.ndarray[Any, Any]]:
     """Yield the iterations of a trial until some way beyond the best, and return their scores (steps, groups).
 
-    By prediction, the blurred image is judged, which different PSFs can be compared by; else the object.
+    By prediction, the blurred image is judged, which different PSFs can be compared by; else the object. ``misfits`` gets, an iteration
+    each, how far the objects are from what they were restored from.
     """
     bounded: Method = method.settled(most)
     variance = problem.noise.variance(smoothed(problem.image))
@@ -89,6 +91,8 @@ def score_iterations(
             pairs = zip(splits, estimates, strict=True)
             groups = [(split.score if by_prediction else split.object_score)(each.object) for split, each in pairs]
             scores.append(np.mean(groups, axis=0))
+            if misfits is not None:
+                misfits.append(float(np.mean([split.misfit for split in splits])))
             yield Trial(len(scores), most, float(scores[-1].mean()))
             best = int(np.argmin([each.mean() for each in scores])) + 1
             if len(scores) > max(best + PATIENCE, 1.5 * best):
@@ -106,7 +110,10 @@ def split_noise(image: Tensor, variance: Tensor, share: float, seed: int) -> tup
 
 
 class Split:
-    """One split of an image's light: ``train``, a problem to restore, and a test part to predict."""
+    """One split of an image's light: ``train``, a problem to restore, and a test part to predict.
+
+    ``misfit`` is how far the newest object that was judged is from the train part, in units of the noise: 1 says that what is left is noise.
+    """
 
     def __init__(self, problem: Problem, variance: Tensor, seed: int) -> None:
         train, test = split_noise(problem.image, variance, TRAIN_SHARE, seed)
@@ -114,7 +121,13 @@ class Split:
         self._weight, self._blur = 1 / variance, problem.blur
         if problem.blur.mask is not None:
             self._weight = self._weight * problem.blur.mask
+        self._trained, self._share = train - problem.background, self._trusted_share()
+        self.misfit = float("inf")
         self.train = replace(problem, image=train.clamp_(min=0), blur=problem.blur.twin())
+
+    def _trusted_share(self) -> float:
+        mask = self._blur.mask
+        return 1.0 if mask is None else max(float(mask.mean()), 1e-6)
 
     def score(self, thing: Tensor) -> np.ndarray[Any, Any]:
         """Return the weighted squared error of the prediction, averaged over groups of neighbouring pixels."""
@@ -122,7 +135,9 @@ class Split:
 
     def object_score(self, thing: Tensor) -> np.ndarray[Any, Any]:
         """Return the squared error of the prediction with the blur undone, averaged likewise."""
-        missed = self._test - self._blur.forward(thing)
+        seen = self._blur.forward(thing)
+        self.misfit = float((self._trained - seen).square_().mul_(self._weight).mean() * TRAIN_SHARE / self._share)
+        missed = self._test - seen
         if self._blur.mask is not None:
             missed.mul_(self._blur.mask)
         return _grouped(self._blur.undo(missed).square())
@@ -195,7 +210,7 @@ def _least(places: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> float:
     return float(np.exp(places[best] + step))
 
 
-def _earliest(scores: np.ndarray[Any, Any], most: int, noise: Noise) -> Choice:
+def _earliest(scores: np.ndarray[Any, Any], most: int, noise: Noise, misfits: Sequence[float]) -> Choice:
     """Return the earliest iteration whose score (steps, groups) cannot be told from the best."""
     curve = scores.mean(axis=1)
     best = int(curve.argmin())
@@ -205,4 +220,10 @@ def _earliest(scores: np.ndarray[Any, Any], most: int, noise: Noise) -> Choice:
     why = f"photons held back from the restoration are predicted best after {chosen} iterations; more would fit noise"
     if best + 1 == most:
         why = f"held-back photons are still predicted better after {most} iterations, the most that are tried"
-    return Choice("iterations", chosen, f"{why} ({noise.sentence})", tuple(round(float(each), 6) for each in curve))
+    reached = next((step for step, misfit in enumerate(misfits, 1) if misfit <= 1), None)
+    second = (
+        f"what is left looks like noise after {reached}" if reached else "what is left does not yet look like noise"
+    )
+    others = {"discrepancy": float(reached)} if reached else {}
+    curve_told = tuple(round(float(each), 6) for each in curve)
+    return Choice("iterations", chosen, f"{why}; {second} ({noise.sentence})", curve_told, others)
