@@ -27,8 +27,9 @@ check: setup  ## linters, types, import contracts, manifest
 format: setup  ## let ruff put every file in order
 	@.venv/bin/python -m ruff check --fix --quiet; .venv/bin/python -m ruff format
 
-bench: setup  ## speed and quality tables into benchmarks/results
+bench: setup  ## speed, Live and quality tables into benchmarks/results
 	@.venv/bin/python -m benchmarks.speed --json
+	@OMP_NUM_THREADS=2 bash scripts/windowed.sh .venv/bin/python -m benchmarks.live --json
 	@.venv/bin/python -m benchmarks.quality --json
 
 docs: setup  ## write docs/methods.md again from the registry

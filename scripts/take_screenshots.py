@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -72,6 +74,44 @@ def tune(viewer: Any, panel: Any) -> None:
     press(panel, "live")
 
 
+def sweep(viewer: Any, panel: Any) -> None:
+    """Sweep the weight of total variation over what is shown, from near by, and close the sheet."""
+    camera = viewer.scene.camera
+    zoom = camera.zoom
+    camera.zoom = 2.5 * zoom
+    for key, value in (("iterations", 20), ("tv", 0.005)):
+        panel.model.type(f"method.richardson-lucy.{key}", value)
+    press(panel, "sweep")
+    box = panel.sheet.first.box
+    box.setCurrentIndex(box.findText("Total variation"))
+    box.activated.emit(box.currentIndex())
+    press(panel.sheet, "sweep start")
+    wait(lambda: panel.sheet.cells and not panel.sheet.is_running, RUN)
+    take(viewer, "sweep")
+    viewer.window.remove_dock_widget(panel.sheet)
+    for key in ("iterations", "tv"):
+        panel.model.type(f"method.richardson-lucy.{key}", None)
+    camera.zoom = zoom
+
+
+def queue(viewer: Any, panel: Any) -> None:
+    """Queue both channels of a time-lapse, take a picture while the first is restored, and take them away again."""
+    before = set(viewer.layers)
+    viewer.open_sample("napari-deconv", "two-channel-timelapse")
+    added = [layer for layer in viewer.layers if layer not in before]
+    viewer.layers.selection = {layer for layer in added if layer.visible}
+    panel.image.layers.choose(next(layer for layer in added if layer.visible))
+    press(panel, "queue it")
+    wait(lambda: "left" in panel.status.text(), RUN)
+    take(viewer, "queue")
+    press(panel, "cancel all")
+    wait(lambda: not panel.runs.is_running, RUN)
+    press(panel, "clear queue")
+    for layer in [layer for layer in viewer.layers if layer not in before]:
+        viewer.layers.remove(layer)
+    viewer.reset_view()
+
+
 def restore(viewer: Any, panel: Any) -> Any:
     """Run, look at the result beside its source, and return its layer."""
     press(panel, "restore")
@@ -111,14 +151,18 @@ def press(panel: Any, name: str) -> None:
 def main() -> int:
     """Go through the tutorial and take its pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
+    os.environ["NAPARI_DECONV_HOME"] = tempfile.mkdtemp()  # so that nothing remembered shows
     viewer = napari.Viewer(show=True)
     viewer.window.resize(*SIZE)
     panel = open_sample(viewer)
     tune(viewer, panel)
+    sweep(viewer, panel)
     result = restore(viewer, panel)
     draw_before_after(result.data)
     compare(viewer)
     show_psf(viewer)
+    panel.parent().raise_()
+    queue(viewer, panel)
     viewer.close()
     return 0
 

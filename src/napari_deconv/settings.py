@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import entry_points
 from types import UnionType
 from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
@@ -93,6 +94,11 @@ class Described:
 
 def describe(settings: type[BaseModel]) -> tuple[Described, ...]:
     """Return what there is to know of every field but ``kind``."""
+    return _all_described(settings)
+
+
+@cache
+def _all_described(settings: Any) -> tuple[Described, ...]:
     return tuple(_described(name, info) for name, info in settings.model_fields.items() if name != "kind")
 
 

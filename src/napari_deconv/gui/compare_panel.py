@@ -27,7 +27,7 @@ KEYS = {
     "wipe": "Control-Shift-W",
     "blink": "Control-Shift-N",
     "sideways": "Control-Shift-Y",
-    "profile": "Control-Shift-P",
+    "profile": "Control-Shift-M",
 }
 """Keys that napari does not use; they work on the canvas while the panel is open."""
 

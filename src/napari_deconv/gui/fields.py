@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
@@ -20,11 +19,9 @@ from qtpy.QtWidgets import (
 )  # fmt: skip
 
 from ..settings import Described
+from .scale import STEPS, at_position, position
 
 __all__ = ["Field", "as_text", "as_value", "at_position", "make_field", "position"]
-
-STEPS = 1000
-"""Positions of a slider."""
 
 
 def as_text(value: Any) -> str:
@@ -65,6 +62,7 @@ class Field(QWidget):  # type: ignore[misc]
     def __init__(self, described: Described) -> None:
         super().__init__()
         self.described = described
+        self._problem = ""
         self.label = QLabel(described.title)
         self.row = QHBoxLayout(self)
         self.row.setContentsMargins(0, 0, 0, 0)
@@ -83,6 +81,9 @@ class Field(QWidget):  # type: ignore[misc]
 
     def mark(self, problem: str) -> None:
         """Frame the field in red and put the sentence into its tooltip; an empty sentence takes it back."""
+        if problem == self._problem:
+            return
+        self._problem = problem
         for widget in [self, *self.findChildren(QWidget)]:
             widget.setToolTip(problem or tooltip(self.described))
             if isinstance(widget, (QLineEdit, QComboBox)):
@@ -279,21 +280,3 @@ def tooltip(described: Described) -> str:
     bounds = f" ({' '.join(each for each in (low, high) if each)})" if low or high else ""
     empty = " Left empty, it is taken from the image or computed." if described.optional else ""
     return f"{described.description}{bounds}{empty}"
-
-
-def position(value: float, described: Described) -> int:
-    """Return a slider's position for a value."""
-    low, high = described.shown or (0.0, 1.0)
-    if described.slider == "log":
-        value, low, high = (math.log(max(each, 1e-300)) for each in (value, low, high))
-    return round(STEPS * min(max((value - low) / (high - low), 0.0), 1.0))
-
-
-def at_position(place: int, described: Described) -> Any:
-    """Return the value at a slider's position: three digits, whole for an integer field."""
-    low, high = described.shown or (0.0, 1.0)
-    if place == 0 and described.slider == "log" and described.low == 0 and not described.low_open:
-        return 0.0
-    share = place / STEPS
-    value = low * (high / low) ** share if described.slider == "log" else low + share * (high - low)
-    return round(value) if described.type == "int" else float(f"{value:.3g}")

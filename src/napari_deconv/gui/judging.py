@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
 
+from ..psf.base import Grid, PsfModel
+from ..psf.measured import Measured
 from ..settings import Settings, describe
 
-__all__ = ["parsed", "positive"]
+__all__ = ["parsed", "positive", "try_psf"]
 
 
 def parsed(settings: type[Settings], values: Mapping[str, Any], noun: str, problems: dict[str, str]) -> Any:
@@ -45,3 +48,16 @@ def positive(key: str, value: Any, problems: dict[str, str]) -> float:
         return number
     problems[key] = f"{key.split('.')[1].replace('_', ' ').capitalize()} must be a positive number, not '{value}'."
     return 1.0
+
+
+@lru_cache(maxsize=16)
+def try_psf(model: PsfModel, shape: Any, spacing: Any) -> None:
+    """Try whether a resolved PSF can be had, on a grid of a few voxels; what could be had before is not tried again.
+
+    Raises
+    ------
+    ValueError, OSError
+        when it cannot.
+    """
+    if not isinstance(model, Measured):
+        model.compute(Grid(shape, spacing))

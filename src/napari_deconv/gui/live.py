@@ -6,8 +6,8 @@ slider, pan, zoom, z, t, channel -> region and recipe -> Preview (a thread) -> n
 from __future__ import annotations
 
 import threading
+import time as clock
 from collections.abc import Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,15 @@ from ..recipe import Recipe
 from ..running.preview import Preview, Shown
 from .compare import HELPER
 from .kept import Kept
-from .results import Likeness, sensible_limits
+from .results import Likeness, same_selection, sensible_limits
 from .view import seen_region
 
 __all__ = ["Aim", "Live", "worded"]
 
+QUICK = 0.1
+"""Seconds to a first estimate, below which the picture follows a slider while it moves; above, when it rests."""
+PAUSE = 0.05
+"""Seconds between two estimates on the canvas; all are kept."""
 LOOK = 60
 """Milliseconds between a move of the view and the request for what it shows then."""
 THIN = 2**16
@@ -65,6 +69,8 @@ class Live(QObject):  # type: ignore[misc]
         self._limits: list[float] | None = None
         self.kept = Kept()
         self._beyond = 0
+        self._began, self._delay = 0.0, QUICK
+        self._told, self._is_due = (0, 0.0), False
         self._lock = threading.Lock()
         self._newest: Shown | tuple[int, Exception] | None = None
         self._looking = QTimer(self)
@@ -76,6 +82,11 @@ class Live(QObject):  # type: ignore[misc]
     def is_on(self) -> bool:
         """Whether Live is on."""
         return self._preview is not None
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether a first estimate comes so soon that the picture can follow a slider while it moves."""
+        return self.is_on and self._delay < QUICK
 
     def switch(self, is_on: bool, means: Mapping[str, Any] | None = None) -> None:
         """Switch on, with device and memory as in `restore`, or off."""
@@ -152,16 +163,20 @@ class Live(QObject):  # type: ignore[misc]
             self._preview.cancel()
             return
         ticket = self._preview.request(aim.image, region, aim.recipe)
-        self._region, self._beyond = {ticket: (aim, region)}, 0
+        self._region, self._beyond, self._began = {ticket: (aim, region)}, 0, clock.perf_counter()
 
     def _receive(self, shown: Shown) -> None:
         """Keep the newest estimate for the window (called in the preview's thread)."""
         if shown.stage != "provisional":
             self.kept.add(shown.ticket, shown.step, shown.image)
+        now = clock.perf_counter()
         with self._lock:
-            is_told = self._newest is not None
             self._newest = shown
-        if not is_told and self._preview is not None:
+            is_due = shown.is_last or shown.ticket != self._told[0] or now - self._told[1] > PAUSE
+            is_due, self._is_due = is_due and not self._is_due, is_due or self._is_due
+            if is_due:
+                self._told = shown.ticket, now
+        if is_due and self._preview is not None:
             self._arrived.emit()
 
     def _receive_failure(self, ticket: int, error: Exception) -> None:
@@ -173,7 +188,7 @@ class Live(QObject):  # type: ignore[misc]
     def _take(self) -> None:
         """Show the newest estimate, unless it is of an older request."""
         with self._lock:
-            newest, self._newest = self._newest, None
+            newest, self._newest, self._is_due = self._newest, None, False
         if newest is None or self._preview is None:
             return
         if isinstance(newest, tuple):
@@ -190,6 +205,8 @@ class Live(QObject):  # type: ignore[misc]
             return
         if aim.layer in self.viewer.layers:
             self.show(newest.image, aim, region)
+            if self._began:
+                self._delay, self._began = clock.perf_counter() - self._began, 0.0
             self.shown.emit(newest)
             self._soon()
 
@@ -242,13 +259,13 @@ class Live(QObject):  # type: ignore[misc]
             told["contrast_limits"] = sensible_limits(data, THIN)
         self._limits = None
         self.layer = ImageLayer(data, **told)
-        with _same_selection(self.viewer):
+        with same_selection(self.viewer):
             self.viewer.layers.insert(self.viewer.layers.index(source) + 1, self.layer)
 
     def _remove(self) -> None:
         layer, self.layer, self._asked = self.layer, None, ()
         if layer is not None and layer in self.viewer.layers:
-            with _same_selection(self.viewer):
+            with same_selection(self.viewer):
                 self.viewer.layers.remove(layer)
 
     def _on_removed(self, event: Any) -> None:
@@ -272,15 +289,3 @@ def worded(shown: Shown) -> str:
         if shown.steps > 1
         else "Live."
     )
-
-
-@contextmanager
-def _same_selection(viewer: Any) -> Any:
-    """Leave the selected layers as they are."""
-    selected, active = set(viewer.layers.selection), viewer.layers.selection.active
-    yield
-    selection = viewer.layers.selection
-    selection.clear()
-    selection.update(each for each in selected if each in viewer.layers)
-    if active in viewer.layers:
-        selection.active = active

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field as attribute
+from functools import cache
 from typing import Any
 
 from psygnal import Signal
@@ -12,13 +13,12 @@ from pydantic import ValidationError
 
 from .. import methods, psf as psfs
 from ..image import Channel, Image, Optics
-from ..psf.base import Grid
 from ..psf.measured import Measured
 from ..recipe import Recipe
 from ..restore import resolve_psf
 from ..settings import Described, Settings, describe, explain_invalid
 from .axes import guess_axes
-from .judging import parsed, positive
+from .judging import parsed, positive, try_psf
 from .layers import image_of, told_of
 from .step_lists import StepLists, misfit
 
@@ -237,8 +237,7 @@ class RestoreModel:
         """Return the recipe with the optics that were typed, after trying whether its PSF can be had for the image."""
         try:
             model = resolve_psf(image, recipe)
-            if not isinstance(model, Measured):
-                model.compute(Grid(tuple(min(size, 3) for size in image.spatial_shape), image.spacing))  # type: ignore[arg-type]
+            try_psf(model, tuple(min(size, 3) for size in image.spatial_shape), image.spacing)
         except (ValueError, OSError) as error:
             problems.update(self._placed(str(error)))
             return recipe
@@ -280,6 +279,7 @@ def _listed(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
+@cache
 def optical_fields() -> dict[str, Described]:
     """Return name -> description of every optical field that some PSF model describes."""
     names = {*Optics.model_fields, *Channel.model_fields} - {"name", "color"}

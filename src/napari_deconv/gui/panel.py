@@ -6,14 +6,14 @@ from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from ..recipe import Recipe
 from ..running.preview import Shown
 from .compare import SideBySide
 from .dock import join_tabs, let_right_docks_reach_down
 from .entries import entry_of, selected_entries
-from .foot import Foot, made_button
+from .foot import Foot
 from .job import Step
 from .keys import bind_keys, free_keys
 from .layer_box import unwrapped
@@ -30,6 +30,8 @@ from .sections import ImageSection, MethodSection, PsfSection, source_image
 from .steps_section import with_steps
 from .sweep_sheet import SweepSheet
 from .tuning import Tuning
+from .untrusted import UntrustedSection
+from .welcome import Welcome
 
 __all__ = ["KEYS", "RestorePanel"]
 
@@ -42,10 +44,8 @@ KEYS = {
     "sweep": "Control-Shift-E",
 }
 """Keys that napari does not use; they work on the canvas and in the panel."""
-SAMPLE = ("napari-deconv", "widefield-cells")
-JUDGE = 60
+JUDGE = 30
 """Milliseconds after the last change until the choices are judged."""
-WELCOME = "Open an image to restore: drop a TIFF on the window, or use File > Open. To try it out first:"
 
 
 class RestorePanel(QWidget):  # type: ignore[misc]
@@ -84,11 +84,12 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         self.image = ImageSection(self.model, self.viewer)
         self.psf = PsfSection(self.model, self.viewer)
         self.method = MethodSection(self.model)
-        self.sections = with_steps(self.model, self.image, self.psf, self.method)
+        self.untrusted = UntrustedSection(self.model, self.viewer)
+        self.sections = (*with_steps(self.model, self.image, self.psf, self.method), self.untrusted)
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(2, 2, 2, 2)
-        self.welcome = self._made_welcome()
+        self.welcome = Welcome(self.viewer)
         self.scrub = Scrub()
         self.recipes = RecipeBar(self.model, self.viewer)
         self.queue = QueueView(self.runs)
@@ -107,19 +108,6 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         whole.addWidget(scroll, 1)
         self.foot = self._made_foot()
         whole.addWidget(self.foot)
-
-    def _made_welcome(self) -> QWidget:
-        welcome = QWidget()
-        column = QVBoxLayout(welcome)
-        words = QLabel(WELCOME)
-        words.setWordWrap(True)
-        self.open_sample = made_button(
-            "Open the sample", "sample", "Simulated widefield cells with their PSF and their truth."
-        )
-        self.open_sample.clicked.connect(lambda: self.viewer.open_sample(*SAMPLE))
-        column.addWidget(words)
-        column.addWidget(self.open_sample)
-        return welcome
 
     def _made_foot(self) -> Foot:
         foot = Foot(self.viewer, KEYS)
@@ -161,7 +149,8 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         self.welcome.setVisible(not has_image)
         for section in (self.recipes, *self.sections):
             section.setVisible(has_image)
-        self._judging.start(JUDGE)
+        if not (self._judging.isActive() and self.live.is_quick):
+            self._judging.start(JUDGE)
 
     def judge(self) -> Check:
         """Mark what is not valid, say it, and enable Restore when nothing is left."""
@@ -285,6 +274,7 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         if self.sheet is not None and self.sheet.parent() is not None:
             self.viewer.window.remove_dock_widget(self.sheet)
         self.tuning.let_go()
+        self.untrusted.let_go()
         self.live.switch(False)
         self._watch(self.model.source, is_left=True)
         self.image.layers.let_go()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from ..image import Image, Region
 from .layers import KEY, notes_of, told_of
 
-__all__ = ["Likeness", "current_place", "place_result", "result_name", "sensible_limits"]
+__all__ = ["Likeness", "current_place", "place_result", "result_name", "same_selection", "sensible_limits"]
 
 PLACED = ("units", "axis_labels", "rotate", "shear", "affine")
 LOOKS = ("blending", "interpolation2d", "interpolation3d", "rendering", "depiction")
@@ -157,3 +158,15 @@ def sensible_limits(data: np.ndarray[Any, Any], most: int = MOST) -> tuple[float
     if high <= low:
         low, high = float(sample.min()), float(sample.max())
     return (low, high) if high > low else (low, low + 1)
+
+
+@contextmanager
+def same_selection(viewer: Any) -> Any:
+    """Leave the selected layers as they are."""
+    selected, active = set(viewer.layers.selection), viewer.layers.selection.active
+    yield
+    selection = viewer.layers.selection
+    selection.clear()
+    selection.update(each for each in selected if each in viewer.layers)
+    if active in viewer.layers:
+        selection.active = active
