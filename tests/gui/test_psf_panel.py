@@ -116,7 +116,7 @@ def test_impossible_optics_and_coarse_voxels_are_said(qtbot: Any, open_panel: An
     qtbot.waitUntil(lambda: "0.52" in panel.microscope.status.text(), timeout=20000)
     write(qtbot, field_of(panel, "emission").findChild(QLineEdit), "0.52")
     write(qtbot, line, "1.3")
-    panel.microscope.fold.expand(animate=False)
+    panel.microscope.fold.expand()
     write(qtbot, panel.microscope.voxel.fields["X"].findChild(QLineEdit), "0.2")
     qtbot.waitUntil(lambda: "too coarse along xy" in panel.microscope.picture.warning.text(), timeout=60000)
     assert "<b>0.2</b>" in panel.microscope.picture.table.text()

@@ -18,7 +18,7 @@ def test_they_are_shown_as_a_layer(qtbot: Any, open_panel: Any, spots: np.ndarra
     viewer, panel = open_panel(layers=(layer,))
     choose(qtbot, panel, "psf", "Gaussian")
     write(qtbot, panel.psf.forms["gaussian"].fields["sigma"].findChild(QLineEdit), "0.3 0.15 0.15")
-    panel.untrusted.fold.expand(animate=False)
+    panel.untrusted.fold.expand()
     qtbot.wait(50)
     panel.scroll.ensureWidgetVisible(panel.untrusted)
     qtbot.wait(50)

@@ -7,12 +7,12 @@ from typing import Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from ..settings import Described
 from .fields import Field, make_field
+from .fold import Fold
 
-__all__ = ["Form", "fold_away"]
+__all__ = ["Form"]
 
 
 class Form(QWidget):  # type: ignore[misc]
@@ -44,10 +44,10 @@ class Form(QWidget):  # type: ignore[misc]
             rows.addRow(each.label, each)
         return rows
 
-    def _fold(self, title: str, fields: Sequence[Field]) -> QCollapsible:
+    def _fold(self, title: str, fields: Sequence[Field]) -> Fold:
         inside = QWidget()
         inside.setLayout(self._rows(fields))
-        return fold_away(title, inside)
+        return Fold(title, inside)
 
     def show_values(self, values: Mapping[str, Any]) -> None:
         """Show values; a field that has none shows its default."""
@@ -63,13 +63,3 @@ class Form(QWidget):  # type: ignore[misc]
         """Mark the fields that have a problem, and no other."""
         for name, each in self.fields.items():
             each.mark(problems.get(name, ""))
-
-
-def fold_away(title: str, inside: QWidget) -> QCollapsible:
-    """Return a widget under a title that opens it."""
-    fold = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
-    fold.setDuration(0)
-    fold.layout().setContentsMargins(0, 0, 0, 0)
-    fold.content().layout().setContentsMargins(0, 2, 0, 2)
-    fold.addWidget(inside)
-    return fold

@@ -26,7 +26,7 @@ __all__ = ["Aim", "Live", "worded"]
 
 QUICK = 0.1
 """Seconds to a first estimate, below which the picture follows a slider while it moves; above, when it rests."""
-PAUSE = 0.05
+PAUSE = 0.1
 """Seconds between two estimates on the canvas; all are kept."""
 LOOK = 60
 """Milliseconds between a move of the view and the request for what it shows then."""

@@ -14,8 +14,9 @@ from ..recipe import Recipe
 from ..running.newest import Newest
 from ..settings import describe
 from .dock import problem_style
+from .fold import Fold
 from .foot import made_button
-from .form import Form, fold_away
+from .form import Form
 from .layer_box import LayerBox, like_a_source
 from .portrait_view import PortraitView
 from .psf_model import PsfChoices, PsfLook, models
@@ -79,7 +80,7 @@ class MicroscopeTab(QWidget):  # type: ignore[misc]
         inside = QWidget()
         self.column = QVBoxLayout(inside)
         self.column.setContentsMargins(2, 2, 8, 2)
-        self.fold = fold_away("Voxel", self.voxel)
+        self.fold = Fold("Voxel", self.voxel)
         self.column.addWidget(self.fold)
         self.column.addStretch()
         scroll = QScrollArea()
@@ -142,7 +143,7 @@ class MicroscopeTab(QWidget):  # type: ignore[misc]
         self.forms[self.choices.kind].mark(problems)
         self.voxel.mark({axis: problems.get(f"voxel.{axis}", "") for axis in "ZYX"})
         if any(key.startswith("voxel.") for key in problems) and not self.fold.isExpanded():
-            self.fold.expand(animate=False)
+            self.fold.expand()
         for button in self.buttons.values():
             button.setEnabled(self.seen.model is not None)
         if self.seen.model is None:

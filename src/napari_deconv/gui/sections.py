@@ -14,7 +14,8 @@ from ..recipe import Recipe
 from ..settings import Described, describe
 from .axes import in_words, possible_axes
 from .fields import as_text, make_field
-from .form import Form, fold_away
+from .fold import Fold
+from .form import Form
 from .layer_box import LayerBox, like_a_psf, like_a_source
 from .layers import image_of
 from .model import ASKED, FROM_LAYER, FROM_METADATA, RestoreModel, optical_fields, psf_sources, told
@@ -100,7 +101,7 @@ class ImageSection(Section):
         fields = optical_fields()
         self._shown: Any = None
         self.form = Form([*VOXEL, *(fields[name] for name in ASKED if name in fields)])
-        self.fold = fold_away("Voxel size and optics", self.form)
+        self.fold = Fold("Voxel size and optics", self.form)
         self.fold.setObjectName("calibration")
         self.column.addWidget(self.fold)
         self.axes.activated.connect(lambda number: model.choose(axes=self.axes.itemData(number)))
@@ -129,9 +130,9 @@ class ImageSection(Section):
         self.form.show_hints(hints_of(image) | {axis: as_text(size) for axis, size in image.voxel.items()})
         if self.model.source is not self._shown:
             self._shown = self.model.source
-            self.fold.collapse(animate=False)
+            self.fold.collapse()
         if lacking and not self.fold.isExpanded():
-            self.fold.expand(animate=False)
+            self.fold.expand()
         known = {**image.voxel, **self.model.typed("voxel")}
         sizes = " × ".join(as_text(known.get(axis)) or "?" for axis in image.axes if axis in "ZYX")
         self.fold.setText(f"Voxel {sizes} µm")

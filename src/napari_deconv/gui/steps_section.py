@@ -13,7 +13,8 @@ from .. import steps
 from ..image import Image
 from ..settings import describe
 from ..steps.base import FINISH, PREPARE
-from .form import Form, fold_away
+from .fold import Fold
+from .form import Form
 from .model import RestoreModel
 from .sections import Section
 
@@ -40,7 +41,7 @@ class StepsSection(QFrame):  # type: ignore[misc]
         self.problem.setStyleSheet(WRONG)
         self.column.addWidget(self.add)
         self.column.addWidget(self.problem)
-        self.fold = fold_away(TITLES[stage], inside)
+        self.fold = Fold(TITLES[stage], inside)
         self.fold.setObjectName(stage)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(8, 0, 8, 0)
@@ -49,6 +50,7 @@ class StepsSection(QFrame):  # type: ignore[misc]
     def _made_adder(self) -> QComboBox:
         box = QComboBox()
         box.setObjectName("add step")
+        box.setToolTip(f"Add a step that the {'image' if self.stage == PREPARE else 'result'} goes through.")
         box.addItem("Add a step …", None)
         for kind, step in steps.family.members().items():
             if self.stage in step.stages:
@@ -75,7 +77,7 @@ class StepsSection(QFrame):  # type: ignore[misc]
         count = f" ({len(kinds)})" if kinds else ""
         self.fold.setText(f"{TITLES[self.stage]}{count}")
         if kinds and not self.fold.isExpanded():
-            self.fold.expand(animate=False)
+            self.fold.expand()
 
     def _rebuild(self) -> None:
         for box in self.boxes:

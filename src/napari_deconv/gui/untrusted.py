@@ -14,8 +14,8 @@ from ..recipe import Recipe
 from ..settings import describe
 from .compare import HELPER
 from .fields import make_field
+from .fold import Fold
 from .foot import made_button
-from .form import fold_away
 from .model import Check, RestoreModel
 from .results import Likeness
 from .task import Task
@@ -52,7 +52,7 @@ class UntrustedSection(QFrame):  # type: ignore[misc]
         row.addWidget(self.words, 1)
         row.addWidget(self.show_them)
         column.addLayout(row)
-        self.fold = fold_away("Saturated pixels", inside)
+        self.fold = Fold("Saturated pixels", inside)
         self.fold.setObjectName("saturation")
         whole = QVBoxLayout(self)
         whole.setContentsMargins(8, 0, 8, 0)
@@ -69,7 +69,7 @@ class UntrustedSection(QFrame):  # type: ignore[misc]
         """Mark the field."""
         self.field.mark(problems.get("saturation", ""))
         if "saturation" in problems and not self.fold.isExpanded():
-            self.fold.expand(animate=False)
+            self.fold.expand()
 
     def _begin(self) -> None:
         check, layer, axes = self.model.check(), self.model.source, self.model.read_axes
