@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,9 +16,14 @@ from .psf.base import Grid, PsfModel
 from .running.slabs import Slab, plan_slabs
 from .running.tiles import Tile, plan_tiles, with_halo
 
-__all__ = ["Piece", "plan_pieces"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Piece", "plan_pieces", "to_numpy"]
 
 Box = tuple[slice, slice, slice]
+PLANES = 16
+"""How many are added to a canvas at once."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +68,79 @@ class Piece:
         z, y, x = (outer.start + own.start for outer, own in zip(self.outer, tile.outer, strict=True))
         return z, y, x
 
-    def add(self, restored: np.ndarray[Any, Any], target: np.ndarray[Any, Any], region: Region) -> None:
-        """Add the restored piece with its halo (Z, Y, X) to the volume asked for, under its weights."""
-        first = self.outer[0].start + self.inner[0].start - region.bounds.get("Z", (0, 0))[0]
-        target[first : first + len(self.weights)] += restored[self.inner] * self.weights
+    @property
+    def voxels(self) -> int:
+        """How many voxels the piece has, its halo included."""
+        return math.prod(each.stop - each.start for each in self.outer)
+
+    def add(
+        self, tile: Tile, restored: Tensor, canvas: Any, first: Piece, region: Region
+    ) -> Iterator[Callable[[], None]]:
+        """Yield what adds a restored tile (of its outer shape), a few planes at a time, to the canvas that begins with ``first``.
+
+        It counts by its weights, and what lies outside the part that was asked for is left away. Each call changes the canvas
+        (T, C, Z, Y, X) at its very end or not at all.
+        """
+        own, put = self._overlap(tile.outer)
+        if any(part.start >= part.stop for part in own):
+            return
+        depth, height, width = tile.weights()
+        across = height[:, own[1]] * width[:, :, own[2]]
+        for start in range(0, own[0].stop - own[0].start, PLANES):
+            stop = min(start + PLANES, own[0].stop - own[0].start)
+            near, far = (
+                slice(own[0].start + start, own[0].start + stop),
+                slice(put[0].start + start, put[0].start + stop),
+            )
+            where = self._on_canvas((far, put[1], put[2]), first, region)
+
+            def add_planes(near: slice = near, far: slice = far, where: tuple[Any, ...] = where) -> None:
+                values = to_numpy(restored[near, own[1], own[2]])
+                values *= depth[near] * self.weights[far]
+                values *= across
+                values += canvas[where]
+                canvas[where] = values
+
+            yield add_planes
+
+    def holds(self, tile: Tile) -> bool:
+        """Whether a tile's core lies in what was asked for, in planes that no other slab shares."""
+        inside = all(
+            inner.start <= start and stop <= inner.stop
+            for (start, stop), inner in zip(tile.core, self.inner, strict=True)
+        )
+        (start, stop), first = tile.core[0], self.inner[0].start
+        return inside and bool((self.weights[start - first : stop - first] == 1).all())
+
+    def difference(self, tile: Tile, restored: Tensor, canvas: Any, first: Piece, region: Region) -> float:
+        """Return the largest difference of a tile's core from the canvas, as a share of the largest value there."""
+        core = [
+            slice(start - outer.start, stop - outer.start)
+            for (start, stop), outer in zip(tile.core, tile.outer, strict=True)
+        ]
+        put = [
+            slice(start - inner.start, stop - inner.start)
+            for (start, stop), inner in zip(tile.core, self.inner, strict=True)
+        ]
+        values = to_numpy(restored[tuple(core)])
+        there = np.asarray(canvas[self._on_canvas((put[0], put[1], put[2]), first, region)])
+        largest = max(float(np.abs(values).max()), 1e-30)
+        return float(np.abs(values - there).max()) / largest
+
+    def _overlap(self, outer: Box) -> tuple[Box, Box]:
+        """Return what of a box of the piece was asked for: within the box, and within what was asked for."""
+        own, put = [], []
+        for box, inner in zip(outer, self.inner, strict=True):
+            start, stop = max(box.start, inner.start), min(box.stop, inner.stop)
+            own.append(slice(start - box.start, max(start, stop) - box.start))
+            put.append(slice(start - inner.start, max(start, stop) - inner.start))
+        return (own[0], own[1], own[2]), (put[0], put[1], put[2])
+
+    def _on_canvas(self, box: Box, first: Piece, region: Region) -> tuple[Any, ...]:
+        """Return where a box within what was asked for lies on the canvas (T, C, Z, Y, X)."""
+        begin = self.outer[0].start + self.inner[0].start - region.bounds.get("Z", (0, 0))[0]
+        planes = slice(begin + box[0].start, begin + box[0].stop)
+        return (self.time - first.time, self.channel - first.channel, planes, box[1], box[2])
 
     def region(self, tile: Tile, shape: tuple[int, ...], axes: str) -> Region:
         """Return where the pixels of a tile lie: what was asked for where the tile is whole, else with its halo."""
@@ -120,3 +195,10 @@ def _overlap(slab: Slab, region: Region) -> tuple[int, int]:
     """Return the planes of a slab that a region asks for."""
     start, stop = region.bounds.get("Z", (slab.start, slab.stop))
     return max(start, slab.start), min(stop, slab.stop)
+
+
+def to_numpy(values: Tensor) -> np.ndarray[Any, Any]:
+    """Return a tensor's values as a float32 array of its own."""
+    import torch
+
+    return np.array(values.detach().to("cpu", torch.float32).numpy())

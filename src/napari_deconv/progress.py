@@ -21,7 +21,8 @@ class Progress:
     seconds : since the start; seconds_left : expected, None at first.
     figures : the method's own figures of this step.
     is_result : whether this is the last one, which carries the whole result.
-    stage : ``restoring``, or ``choosing`` while automatic choices are made on a part of the image.
+    stage : ``restoring``; ``choosing`` while automatic choices are made on a part of the image; ``checking`` while a border of tiles
+        is restored again with twice the halo.
     """
 
     fraction: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,25 +11,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .background import VolumeFigures
-from .image import FINER, Image, Region
+from .canvas import as_data, new_canvas
+from .image import AXES, FINER, Image, Region
 from .known import Known
-from .methods.base import Estimate, Method
+from .methods.base import Estimate, Method, Problem
 from .methods.blur import Blur
 from .methods.choice import Choice
-from .piece import Piece, plan_pieces
+from .piece import Piece, plan_pieces, to_numpy
 from .posing import compute_psf, compute_psf_at, fit_to_image, pose_problem, resolve_psf, trial_box
 from .preparing import finish
 from .progress import Progress
 from .psf.base import Grid
 from .recipe import Recipe
 from .record import describe_choices, describe_psfs, describe_run
-from .running.device import choose_device, is_out_of_memory, plan_budget, release
-from .running.tiles import Tile
+from .running.device import add_in_peace, choose_device, is_out_of_memory, plan_budget, release
+from .running.tiles import Tile, plan_seam_check
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+
 __all__ = ["Known", "Progress", "compute_psf", "resolve_psf", "restore", "restored"]
+
+PATIENCE = 5
+"""How often in a row memory may run out on a tile that is too small to cut."""
 
 
 def restore(
@@ -98,20 +103,20 @@ class _Job:
         self.choices: list[Choice] = []
         self.figures: dict[tuple[int, int], VolumeFigures] = {}
         self.tiles = 0
+        self.seam: float | None = None
         self.iterations = 0
         self.fraction = 0.0
 
     def run(self) -> Generator[Progress]:
         """Yield the progress of every step of every tile, and last the whole."""
         part = self.image.crop(self.region)
-        whole = Image(np.zeros(part.shape, dtype=np.float32), part.axes)
-        first = self.pieces[0]
+        canvas = new_canvas(tuple(part.sizes.get(axis, 1) for axis in AXES), self.budget)
+        if isinstance(canvas, np.ndarray):
+            self.budget = max(self.budget - canvas.nbytes, self.budget // 2)
         for piece in self.pieces:
-            target = whole.block(piece.time - first.time, piece.channel - first.channel)
             piece = yield from self._settle(piece)
-            restored = yield from self._restore_piece(piece)
-            piece.add(restored, target, self.region)
-        yield self._finished(part, whole.data)
+            yield from self._restore_piece(piece, canvas)
+        yield self._finished(part, as_data(canvas)[tuple(slice(None) if axis in part.axes else 0 for axis in AXES)])
 
     def _measured(self, piece: Piece) -> VolumeFigures:
         place = piece.time, piece.channel
@@ -156,40 +161,69 @@ class _Job:
                 lambda: self.image.crop(self.region), stage="choosing",
             )  # fmt: skip
 
-    def _restore_piece(self, piece: Piece) -> Generator[Progress, None, np.ndarray[Any, Any]]:
-        pixels = piece.pixels(self.image)
-        blended = np.zeros(pixels.shape, dtype=np.float32)
+    def _restore_piece(self, piece: Piece, canvas: Any) -> Generator[Progress]:
+        """Yield the progress of a piece's tiles; where memory runs out, what is done stays and the tile goes on in halves."""
         pending, done = piece.tiles(self.budget, self.recipe.method.volumes), 0
+        put: list[Tile] = []
+        failures = 0
         while pending:
             tile = pending.pop(0)
-            halves = None
+            cut: list[Tile] = []
             try:
-                yield from self._restore_tile(piece, pixels, tile, done, blended)
+                restored = yield from self._restore_tile(piece, tile, done)
             except (RuntimeError, MemoryError) as error:
-                halves = _halves(tile, error)
-            if halves:
+                failures += 1
+                cut = _cut(tile, error, failures)
+            if cut:
+                failures = 0 if len(cut) > 1 else failures
                 release(self.device)
-                pending = [*halves, *pending]
-            else:
-                done += tile.voxels
-                self.tiles += 1
-        return blended
+                pending = [*cut, *pending]
+                continue
+            add_in_peace(piece.add(tile, restored, canvas, self.pieces[0], self.region), self.device)
+            del restored
+            failures = 0
+            done += tile.voxels
+            self.tiles += 1
+            put.append(tile)
+            if len(put) == 2:
+                yield from self._check_seam(piece, put, canvas)
 
-    def _restore_tile(
-        self, piece: Piece, pixels: Any, tile: Tile, done: int, blended: np.ndarray[Any, Any]
-    ) -> Iterator[Progress]:
-        """Yield the progress of one tile, after ``done`` voxels of the piece, and put its result in place."""
-        blur = self.known.blur(piece.psf, tile.outer_shape, self.device)
-        untrusted = self.prepared.untrusted(piece.time, piece.channel, piece.outer)
-        marks = None if untrusted is None else untrusted[tile.outer]
-        problem = pose_problem(pixels[tile.outer], self._measured(piece), blur, self.image, piece.place(tile), marks)
+    def _restore_tile(self, piece: Piece, tile: Tile, done: int) -> Generator[Progress, None, Tensor]:
+        """Yield the progress of one tile, after ``done`` voxels of the piece, and return what it became."""
+        blur, problem = self._pose(piece, tile)
         with closing(self.methods[piece.channel].iterate(problem)) as estimates:
             for estimate in estimates:
-                share = (done + tile.voxels * estimate.step / estimate.steps) / blended.size
+                share = (done + tile.voxels * estimate.step / estimate.steps) / piece.voxels
                 self.fraction = max(self.fraction, min(1.0, piece.fraction(share)))
                 yield from self._shown(estimate, blur, tile, piece)
         self.iterations = estimate.step
-        tile.blend(blended, to_numpy(blur.crop(estimate.object)))
+        return blur.crop(estimate.object)
+
+    def _pose(self, piece: Piece, tile: Tile) -> tuple[Blur, Problem]:
+        blur = self.known.blur(piece.psf, tile.outer_shape, self.device)
+        untrusted = self.prepared.untrusted(piece.time, piece.channel, piece.outer)
+        marks = None if untrusted is None else untrusted[tile.outer]
+        pixels = piece.pixels(self.image)[tile.outer]
+        return blur, pose_problem(pixels, self._measured(piece), blur, self.image, piece.place(tile), marks)
+
+    def _check_seam(self, piece: Piece, tiles: Sequence[Tile], canvas: Any) -> Generator[Progress]:
+        """Restore a stretch of the first border again with twice the halo, and keep by how much it differs."""
+        across = plan_seam_check(tiles[0], tiles[1])
+        if self.seam is not None or across is None or not piece.holds(across):
+            return
+        try:
+            blur, problem = self._pose(piece, across)
+            with closing(self.methods[piece.channel].iterate(problem)) as estimates:
+                for estimate in estimates:
+                    yield Progress(
+                        self.fraction, estimate.step, estimate.steps, self.tiles, self._seconds(), estimate.figures,
+                        lambda: self.image.crop(self.region), stage="checking",
+                    )  # fmt: skip
+            self.seam = piece.difference(across, blur.crop(estimate.object), canvas, self.pieces[0], self.region)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            release(self.device)
 
     def _seconds(self) -> float:
         return clock.perf_counter() - self.started
@@ -225,6 +259,8 @@ class _Job:
             ),
             **describe_choices(self.figures.values(), self.choices),
         }
+        if self.seam is not None:
+            record["seam"] = self.seam
         model = dict(self.recipe.method.report())
         measured = dict.fromkeys(notice for each in self.figures.values() for notice in each.notices)
         record["notices"] = [*self.prepared.notices, *measured, *record["notices"], *model.pop("notices", [])]
@@ -236,19 +272,17 @@ class _Job:
         return Progress(1.0, self.iterations, self.iterations, self.tiles, seconds, {}, lambda: image, is_result=True)
 
 
-def _halves(tile: Tile, error: BaseException) -> tuple[Tile, Tile]:
-    """Return the halves of a tile that did not fit the memory; any other error goes on its way."""
+def _cut(tile: Tile, error: BaseException, failures: int) -> list[Tile]:
+    """Return the halves of a tile that did not fit the memory, or itself where it is too small; other errors go on their way.
+
+    The smallest tiles are tried a few times, for memory that another program holds comes back.
+    """
     if not is_out_of_memory(error):
         raise error
     halves = tile.split()
-    if halves is None:
-        shape = " × ".join(map(str, tile.outer_shape))
-        raise MemoryError(f"a tile of {shape} does not fit the memory and is too small to cut: crop the PSF") from error
-    return halves
-
-
-def to_numpy(values: Tensor) -> np.ndarray[Any, Any]:
-    """Return a tensor's values as a float32 array of its own."""
-    import torch
-
-    return np.array(values.detach().to("cpu", torch.float32).numpy())
+    if halves is not None:
+        return list(halves)
+    if failures < PATIENCE:
+        return [tile]
+    shape = " × ".join(map(str, tile.outer_shape))
+    raise MemoryError(f"a tile of {shape} does not fit the memory and is too small to cut: crop the PSF") from error

@@ -38,7 +38,7 @@ class Fista(Weighed):
     summary: ClassVar[str] = "Least squares with few wavelets: for texture and mixed detail under even noise."
     reference: ClassVar[str] = "Beck & Teboulle 2009; Vonesch & Unser 2008"
     order: ClassVar[int] = 33
-    volumes: ClassVar[float] = 20.0
+    volumes: ClassVar[float] = 22.5
     reach: ClassVar[float] = 2.0
     measure: ClassVar[str] = "change"
     near: ClassVar[float] = 2e-3

@@ -42,7 +42,7 @@ class GradientConsensus(Iterative):
     )
     reference: ClassVar[str] = "Manton 2024"
     order: ClassVar[int] = 12
-    volumes: ClassVar[float] = 17.0
+    volumes: ClassVar[float] = 14.5
 
     kind: Literal["gradient-consensus"] = "gradient-consensus"
     iterations: Iterations = iterations_field(

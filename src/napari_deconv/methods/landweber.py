@@ -29,7 +29,7 @@ class Landweber(Iterative):
     summary: ClassVar[str] = "Least squares, step by step: for images whose noise does not grow with the light."
     reference: ClassVar[str] = "Landweber 1951; Bertero & Boccacci 1998"
     order: ClassVar[int] = 32
-    volumes: ClassVar[float] = 9.0
+    volumes: ClassVar[float] = 6.0
     reach: ClassVar[float] = 2.0
 
     kind: Literal["landweber"] = "landweber"

@@ -67,6 +67,7 @@ class Wiener(Method):
     summary: ClassVar[str] = "One fast linear step; may ring and go negative around bright things."
     reference: ClassVar[str] = "Wiener 1949"
     order: ClassVar[int] = 30
+    volumes: ClassVar[float] = 7.5
     reach: ClassVar[float] = 2.0
 
     kind: Literal["wiener"] = "wiener"
@@ -111,6 +112,7 @@ class Tikhonov(Method):
     summary: ClassVar[str] = "One fast linear step that penalises roughness in µm, so coarse z is treated fairly."
     reference: ClassVar[str] = "Tikhonov & Arsenin 1977; van Kempen et al. 1997"
     order: ClassVar[int] = 31
+    volumes: ClassVar[float] = 7.5
     reach: ClassVar[float] = 2.0
 
     kind: Literal["tikhonov"] = "tikhonov"

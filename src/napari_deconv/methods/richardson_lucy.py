@@ -59,7 +59,6 @@ class RichardsonLucy(Iterative):
     summary: ClassVar[str] = "The standard for photon-counting images: keeps the light, never goes negative."
     reference: ClassVar[str] = "Richardson 1972; Lucy 1974; Biggs & Andrews 1997; Wang & Miller 2014"
     order: ClassVar[int] = 10
-    volumes: ClassVar[float] = 15.0
     reach: ClassVar[float] = 2.0
 
     kind: Literal["richardson-lucy"] = "richardson-lucy"
@@ -97,6 +96,12 @@ class RichardsonLucy(Iterative):
         shown_min=1e-3,
         shown_max=1,
     )
+
+    @property
+    def volumes(self) -> float:  # type: ignore[override]
+        """Estimate, transfer function, half spectrum, sensitivity and image, and what accelerations and penalties keep."""
+        kept = {"none": 0.0, "auto": 1.0, "heavy-ball": 1.0, "biggs-andrews": 2.0}[self.acceleration]
+        return 5.5 + kept + (1.5 if self.tv else 1.0 if self.roughness else 0.0)
 
     @property
     def trial_steps(self) -> int:

@@ -13,6 +13,7 @@ Sorensen & Burrus, "Efficient computation of the DFT with only a subset of input
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -29,8 +30,10 @@ Part = tuple[slice, ...]
 """Index of a stretch of planes of a volume (Z, Y, X), of rows where that has but one plane."""
 
 PART = {"cpu": 2**18}
-"""Voxels of a part; on another device than the processor many more, for there a part costs the start of its kernels."""
-LARGE_PART = 2**26
+"""Voxels of a part at most; on another device than the processor many more, for there a part costs the start of its kernels."""
+SMALL_PART, LARGE_PART = 2**15, 2**26
+PARTS = 16
+"""Of a small volume, into how many parts: what is under way in them counts little beside it, and there is work for every core."""
 
 
 class HalfSpectrum:
@@ -47,6 +50,8 @@ class HalfSpectrum:
         self._by_plane = self._values.view(self.planes, self.rows, -1)
         self._lock = threading.Lock()
         self._part = PART.get(device.type, LARGE_PART)
+        if device.type == "cpu":
+            self._part = min(self._part, max(SMALL_PART, math.prod(shape) // PARTS))
 
     def __enter__(self) -> HalfSpectrum:
         self._lock.acquire()

@@ -35,7 +35,7 @@ class TikhonovMiller(Weighed):
     )
     reference: ClassVar[str] = "van der Voort & Strasters 1995; van Kempen et al. 1997"
     order: ClassVar[int] = 34
-    volumes: ClassVar[float] = 11.0
+    volumes: ClassVar[float] = 15.5
     reach: ClassVar[float] = 2.0
     measure: ClassVar[str] = "change"
     near: ClassVar[float] = 2e-3

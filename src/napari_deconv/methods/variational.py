@@ -34,7 +34,7 @@ class TotalVariation(Weighed):
     )
     reference: ClassVar[str] = "Rudin, Osher & Fatemi 1992; Setzer, Steidl & Teuber 2010"
     order: ClassVar[int] = 11
-    volumes: ClassVar[float] = 17.0
+    volumes: ClassVar[float] = 24.0
 
     kind: Literal["total-variation"] = "total-variation"
     weight: Weight = field(
@@ -62,7 +62,7 @@ class Hessian(Weighed):
     summary: ClassVar[str] = "For filaments and membranes: favours what goes on smoothly, on a dark ground."
     reference: ClassVar[str] = "Lefkimmiatis & Unser 2013; Zhao et al. 2022"
     order: ClassVar[int] = 13
-    volumes: ClassVar[float] = 20.0
+    volumes: ClassVar[float] = 27.0
 
     kind: Literal["hessian"] = "hessian"
     weight: Weight = field(

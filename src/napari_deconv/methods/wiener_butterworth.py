@@ -46,7 +46,7 @@ class WienerButterworth(Iterative):
     summary: ClassVar[str] = "Very few iterations: for long series and quick looks at images with plenty of light."
     reference: ClassVar[str] = "Guo et al. 2020"
     order: ClassVar[int] = 20
-    volumes: ClassVar[float] = 8.5
+    volumes: ClassVar[float] = 10.0
     reach: ClassVar[float] = 3.0
 
     kind: Literal["wiener-butterworth"] = "wiener-butterworth"

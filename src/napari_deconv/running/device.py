@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
-__all__ = ["DeviceName", "choose_device", "is_out_of_memory", "plan_budget", "release"]
+__all__ = ["DeviceName", "add_in_peace", "choose_device", "is_out_of_memory", "plan_budget", "release"]
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 SHARE = 0.6
@@ -72,6 +73,22 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and bool(re.search(r"can't allocate memory|out of memory", str(error)))
+
+
+def add_in_peace(parts: Iterable[Callable[[], None]], device: Any, times: int = 5) -> None:
+    """Do small pieces of work one after the other, each again when memory ran out on it, so that none is done twice or left out.
+
+    A piece must change nothing before it has all the memory that it needs.
+    """
+    for part in parts:
+        for left in reversed(range(times)):
+            try:
+                part()
+                break
+            except (RuntimeError, MemoryError) as error:
+                if not left or not is_out_of_memory(error):
+                    raise
+            release(device)
 
 
 def release(device: Any) -> None:

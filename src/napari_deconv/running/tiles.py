@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Tile", "plan_tiles", "with_halo"]
+__all__ = ["Tile", "plan_seam_check", "plan_tiles", "with_halo"]
 
 Shape = tuple[int, int, int]
 
@@ -70,14 +70,6 @@ class Tile:
             profiles.append(profile.reshape([-1 if other == axis else 1 for other in range(3)]))
         return profiles
 
-    def blend(self, target: np.ndarray[Any, Any], block: np.ndarray[Any, Any]) -> None:
-        """Add a restored block of the outer shape into its volume (Z, Y, X) under the tile's weights."""
-        if self.is_whole:
-            target[...] = block
-            return
-        z, y, x = self.weights()
-        target[self.outer] += block * (z * y * x)
-
     def split(self) -> tuple[Tile, Tile] | None:
         """Return two halves along the core's longest axis, or None when the cores would be thinner than the blend."""
         lengths = [stop - start for start, stop in self.core]
@@ -124,6 +116,26 @@ def plan_tiles(volume: Shape, halo: Shape, padding: Shape, most: float) -> list[
             "give more memory (--memory) or crop the PSF"
         )
     return list(_cut(volume, halo, min(fitting)[2]))
+
+
+def plan_seam_check(one: Tile, other: Tile) -> Tile | None:
+    """Return a small tile across the border of two neighbours, with twice their halo; None where they have no common border.
+
+    Its core reaches over the ramp of the blend, and along the border over the middle of what both have.
+    """
+    core: list[tuple[int, int]] = []
+    borders = 0
+    for (start, stop), (first, last), halo in zip(one.core, other.core, one.halo, strict=True):
+        if stop == first:
+            borders += 1
+            core.append((max(start, stop - max(1, halo // 2)), min(last, stop + max(1, halo // 2))))
+        else:
+            begin, end = max(start, first), min(stop, last)
+            middle, reach = (begin + end) // 2, max(4, halo // 2)
+            core.append((max(begin, middle - reach), min(end, middle + reach)))
+    z, y, x = core
+    z_halo, y_halo, x_halo = one.halo
+    return Tile((z, y, x), one.volume, (2 * z_halo, 2 * y_halo, 2 * x_halo)) if borders == 1 else None
 
 
 def _counts(size: int, halo: int) -> list[int]:

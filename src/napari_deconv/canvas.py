@@ -1,0 +1,58 @@
+"""Canvas: where a result is put together, in memory, or in a file on disk when it is large beside what the run may take."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from typing import Any
+
+import numpy as np
+
+__all__ = ["as_data", "new_canvas"]
+
+SHARE = 0.25
+"""Of the memory that a run may take, the part that its result may have; a larger one is kept on disk."""
+LEAST = 2**24
+"""Bytes of a result that stays in memory in any case."""
+CHUNK = (1, 1, 16, 256, 256)
+
+
+def new_canvas(shape: tuple[int, ...], budget: int) -> Any:
+    """Return zeros (float32) that can be read and written by slices: a numpy array, or a zarr array in a folder of its own.
+
+    The folder lies where temporary files do (the environment's ``TMPDIR``), and goes with the array.
+
+    Raises
+    ------
+    OSError
+        when the disk has no room for it.
+    """
+    size = 4 * int(np.prod(shape, dtype=np.int64))
+    if size <= max(LEAST, SHARE * budget):
+        return np.zeros(shape, dtype=np.float32)
+    import zarr
+
+    folder = tempfile.mkdtemp(prefix="napari-deconv-")
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise OSError(
+            f"the result of {size / 1e9:.1f} GB fits neither the memory nor the disk of {tempfile.gettempdir()} "
+            f"({free / 1e9:.1f} GB free): set TMPDIR to a larger disk"
+        )
+    chunks = tuple(min(part, length) for part, length in zip(CHUNK[-len(shape) :], shape, strict=True))
+    canvas = zarr.create_array(
+        store=folder, shape=shape, chunks=chunks, dtype="float32", fill_value=0.0, compressors=None
+    )
+    weakref.finalize(canvas, shutil.rmtree, folder, ignore_errors=True)
+    return canvas
+
+
+def as_data(canvas: Any) -> Any:
+    """Return what an image holds as its data: the numpy array itself, or a lazy (dask) array over the file."""
+    if isinstance(canvas, np.ndarray):
+        return canvas
+    import dask.array
+
+    return dask.array.from_array(canvas, chunks=canvas.chunks, name=False)
