@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["as_data", "new_canvas"]
+__all__ = ["as_data", "canvas_bytes", "left_for_tiles", "new_canvas"]
 
 SHARE = 0.25
 """Of the memory that a run may take, the part that its result may have; a larger one is kept on disk."""
@@ -28,8 +28,8 @@ def new_canvas(shape: tuple[int, ...], budget: int) -> Any:
     OSError
         when the disk has no room for it.
     """
-    size = 4 * int(np.prod(shape, dtype=np.int64))
-    if size <= max(LEAST, SHARE * budget):
+    size = _bytes_of(shape)
+    if _stays_in_memory(shape, budget):
         return np.zeros(shape, dtype=np.float32)
     import zarr
 
@@ -47,6 +47,24 @@ def new_canvas(shape: tuple[int, ...], budget: int) -> Any:
     )
     weakref.finalize(canvas, shutil.rmtree, folder, ignore_errors=True)
     return canvas
+
+
+def canvas_bytes(shape: tuple[int, ...], budget: int) -> int:
+    """Return the memory (bytes) that the canvas of a result takes: none where it is on disk."""
+    return _bytes_of(shape) if _stays_in_memory(shape, budget) else 0
+
+
+def left_for_tiles(shape: tuple[int, ...], budget: int) -> int:
+    """Return what of a budget (bytes) is left for tiles beside the canvas of a result."""
+    return max(budget - canvas_bytes(shape, budget), budget // 2)
+
+
+def _bytes_of(shape: tuple[int, ...]) -> int:
+    return 4 * int(np.prod(shape, dtype=np.int64))
+
+
+def _stays_in_memory(shape: tuple[int, ...], budget: int) -> bool:
+    return _bytes_of(shape) <= max(LEAST, SHARE * budget)
 
 
 def as_data(canvas: Any) -> Any:

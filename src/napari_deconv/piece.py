@@ -11,6 +11,7 @@ import numpy as np
 
 from .image import Image, Region
 from .methods.base import Method
+from .methods.blur import fast_length
 from .posing import compute_slab_psf
 from .psf.base import Grid, PsfModel
 from .running.slabs import Slab, plan_slabs
@@ -57,7 +58,8 @@ class Piece:
         """
         z, y, x = self.psf.shape
         depth, height, width = (box.stop - box.start for box in self.outer)
-        return plan_tiles((depth, height, width), self.halo, (z - 1, y - 1, x - 1), budget / (4 * volumes))
+        padding = z - 1, y - 1, x - 1
+        return plan_tiles((depth, height, width), self.halo, padding, budget / (4 * volumes), fast_length)
 
     def fraction(self, share: float) -> float:
         """Return the job's fraction when this share of the piece is done."""

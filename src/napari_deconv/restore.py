@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .background import VolumeFigures
-from .canvas import as_data, new_canvas
+from .canvas import as_data, left_for_tiles, new_canvas
 from .image import AXES, FINER, Image, Region
 from .known import Known
 from .methods.base import Estimate, Method, Problem
@@ -111,8 +111,7 @@ class _Job:
         """Yield the progress of every step of every tile, and last the whole."""
         part = self.image.crop(self.region)
         canvas = new_canvas(tuple(part.sizes.get(axis, 1) for axis in AXES), self.budget)
-        if isinstance(canvas, np.ndarray):
-            self.budget = max(self.budget - canvas.nbytes, self.budget // 2)
+        self.budget = left_for_tiles(canvas.shape, self.budget)
         for piece in self.pieces:
             piece = yield from self._settle(piece)
             yield from self._restore_piece(piece, canvas)

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..background import measure_volume
+from ..canvas import canvas_bytes, left_for_tiles
 from ..image import Image, Region
 from ..methods.base import Method
 from ..methods.blur import Blur, plan_object_shape
@@ -109,7 +110,8 @@ def forecast(
     pieces, budget = plan_pieces(image, Region({}), models, method, chosen), plan_budget(memory, chosen)
     volumes = len(channels) * image.sizes.get("T", 1)
     try:
-        tiles = [(piece, tile) for piece in pieces for tile in piece.tiles(budget, method.volumes)]
+        beside = left_for_tiles(image.shape, budget)
+        tiles = [(piece, tile) for piece in pieces for tile in piece.tiles(beside, method.volumes)]
     except MemoryError:
         return Forecast(math.inf, False, 0, budget, 0, (0, 0, 0), volumes)
     padded = [math.prod(plan_object_shape(tile.outer_shape, piece.psf.shape)) for piece, tile in tiles]
@@ -121,7 +123,7 @@ def forecast(
     return Forecast(
         seconds=work / speed,
         is_guess=getattr(method, "iterations", None) == "auto" and iterations is None,
-        peak=_peak(image, method, max(padded)),
+        peak=_peak(image, method, max(padded), budget),
         available=budget,
         tiles=len(tiles),
         tile=max((tile.outer_shape for _, tile in tiles), key=math.prod),
@@ -147,9 +149,10 @@ def _steps(method: Method) -> int:
     return 1 if method.is_automatic else method.steps
 
 
-def _peak(image: Image, method: Method, padded: int) -> int:
-    """Return the bytes of the largest tile's work, of the result, and of one volume while it is blended."""
-    return int(4 * (method.volumes * padded + math.prod(image.shape) + math.prod(image.spatial_shape)))
+def _peak(image: Image, method: Method, padded: int, budget: int) -> int:
+    """Return the bytes of the largest tile's work, or of the trial of an automatic number, and of the result where that is in memory."""
+    trial = min(TRIAL, padded) * method.volumes * DRAWS / 2 if method.is_automatic else 0
+    return int(4 * max(method.volumes * padded, trial)) + canvas_bytes(image.shape, budget)
 
 
 def _timed(image: Image, recipe: Recipe, device: Any) -> float:

@@ -10,7 +10,7 @@ the ramp is computed and thrown away:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Any
@@ -86,7 +86,9 @@ class Tile:
         return Tile((core[0], core[1], core[2]), self.volume, self.halo)
 
 
-def plan_tiles(volume: Shape, halo: Shape, padding: Shape, most: float) -> list[Tile]:
+def plan_tiles(
+    volume: Shape, halo: Shape, padding: Shape, most: float, lengthen: Callable[[int], int] = int
+) -> list[Tile]:
     """Return the tiles of least total work of which none, padded, has more than ``most`` voxels.
 
     Parameters
@@ -95,6 +97,7 @@ def plan_tiles(volume: Shape, halo: Shape, padding: Shape, most: float) -> list[
     halo : what a tile needs beyond its core on each side.
     padding : what the transform adds to each axis of a tile (PSF - 1).
     most : voxels of a padded tile that fit the memory budget.
+    lengthen : returns the length that an axis is padded to in the end, given the least that it needs.
 
     Raises
     ------
@@ -104,7 +107,7 @@ def plan_tiles(volume: Shape, halo: Shape, padding: Shape, most: float) -> list[
     fitting = []
     for counts in product(*(_counts(size, margin) for size, margin in zip(volume, halo, strict=True))):
         padded = [
-            min(size, math.ceil(size / count) + (2 * margin if count > 1 else 0)) + more
+            lengthen(min(size, math.ceil(size / count) + (2 * margin if count > 1 else 0)) + more)
             for size, count, margin, more in zip(volume, counts, halo, padding, strict=True)
         ]
         voxels = math.prod(padded)
