@@ -141,6 +141,38 @@ def show_psf(viewer: Any) -> None:
     take(viewer, "psf")
 
 
+def aberrated() -> Any:
+    """Return an image layer of filaments, taken with a spherical aberration of which its metadata know nothing."""
+    import numpy as np
+    from napari.layers import Image as ImageLayer
+
+    from napari_deconv import Channel, Image, Optics
+    from napari_deconv.gui.layers import layers_of
+    from napari_deconv.learned.simulate import FAMILIES, Camera, blur_scene, cut_frame
+    from napari_deconv.psf import Grid
+    from napari_deconv.psf.theoretical import GibsonLanni
+
+    rng, shape, frame, voxel = np.random.default_rng(5), (36, 100, 100), (20, 72, 72), (0.25, 0.1, 0.1)
+    optics = {"numerical_aperture": 1.3, "immersion_index": 1.515}
+    psf = GibsonLanni(**optics, emission=0.52, aberrations=((11, -0.08),)).compute(Grid(shape, voxel))
+    light = cut_frame(blur_scene(FAMILIES["filaments"](shape, voxel, rng), psf), frame)
+    counts = Camera().expose(light * np.float32(200 / light.max()), rng)
+    told = {"channels": (Channel(name="GFP", emission=0.52),), "optics": Optics(modality="widefield", **optics)}
+    data, given, _ = layers_of(Image(counts, "ZYX", voxel, name="filaments", **told))[0]
+    return ImageLayer(data, **given)
+
+
+def fit(viewer: Any) -> None:
+    """Let an image correct its PSF."""
+    viewer.layers.clear()
+    viewer.add_layer(aberrated())
+    _, panel = viewer.window.add_plugin_dock_widget("napari-deconv", "PSF")
+    panel.tabs.setCurrentIndex(1)
+    press(panel, "fit")
+    wait(lambda: panel.fit.fitted is not None, RUN)
+    take(viewer, "fit")
+
+
 def press(panel: Any, name: str) -> None:
     """Press a button when it can be pressed."""
     button = panel.findChild(QPushButton, name)
@@ -149,11 +181,15 @@ def press(panel: Any, name: str) -> None:
 
 
 def main() -> int:
-    """Go through the tutorial and take its pictures."""
+    """Go through the tutorial and take its pictures; ``fit`` as an argument takes that one alone."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     os.environ["NAPARI_DECONV_HOME"] = tempfile.mkdtemp()  # so that nothing remembered shows
     viewer = napari.Viewer(show=True)
     viewer.window.resize(*SIZE)
+    if "fit" in sys.argv[1:]:
+        fit(viewer)
+        viewer.close()
+        return 0
     panel = open_sample(viewer)
     tune(viewer, panel)
     sweep(viewer, panel)
@@ -163,6 +199,7 @@ def main() -> int:
     show_psf(viewer)
     panel.parent().raise_()
     queue(viewer, panel)
+    fit(viewer)
     viewer.close()
     return 0
 

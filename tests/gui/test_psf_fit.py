@@ -72,7 +72,8 @@ def test_an_aberration_is_fitted_shown_and_used(qtbot: Any, open_panel: Any) -> 
     qtbot.waitUntil(lambda: "Fitted" in said(panel), timeout=60000)
     assert "predicted better by" in said(panel)
     table = panel.findChild(QLabel, "fit table").text()
-    assert "Spherical aberration" in table
+    assert "Spherical, µm" in table
+    assert panel.fit.width() <= panel.width(), "nothing is cut off"
     assert "±" in table
     before, after = shades(panel, "before"), shades(panel, "after")
     assert np.abs(before - after).mean() > 0.3, "the pictures differ"

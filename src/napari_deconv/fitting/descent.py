@@ -38,6 +38,9 @@ Array = np.ndarray[Any, Any]
 LONGEST = 4.0
 """Units by which a value moves at most in one round."""
 DAMPING = 1e-3
+WORSE = 0.3
+"""Growth of the score in a step, in square roots of the pixels, that noise and an early end of the restoration explain."""
+HALVINGS = 4
 CLOSE = 0.3
 """Standard errors: a step shorter than this is the last."""
 PARTS = 4
@@ -97,7 +100,7 @@ class Descent:
     def run(self, values: Array, free: Sequence[int], rounds: int) -> Generator[Place | None, None, Place]:
         """Move the free axes to where J'r is 0; yields None at pauses and the place after each round, and returns the last.
 
-        Where the rounds do not suffice, the last step counts as uncertainty.
+        Where the rounds do not suffice, or the predictions grow worse, the step that is left counts as uncertainty.
         """
         place = Place(values, (yield from self.look(values)))
         yield place
@@ -109,10 +112,11 @@ class Descent:
             errors = np.sqrt(np.diag(covariance))
             if np.all(np.abs(step[list(free)]) < CLOSE * errors):
                 break
-            if not last:
+            there = (yield from self._moved(place, step)) if last else None
+            if there is None:
                 covariance = covariance + np.diag(step[list(free)] ** 2)
                 break
-            place = Place(place.values + step, (yield from self.look(place.values + step)))
+            place = there
             yield place
         return replace(place, covariance=covariance)
 
@@ -140,6 +144,16 @@ class Descent:
             own = self.axes[axis]
             moved[axis] = np.clip(values[axis] + own.unit * np.clip(change, -LONGEST, LONGEST), own.low, own.high)
         return moved - values
+
+    def _moved(self, place: Place, step: Array) -> Generator[None, None, Place | None]:
+        """Return the place after a step, halved where the score grows too much; None where that does not help."""
+        allowed = WORSE * math.sqrt(sum(view.train.numel() for view in self.views))
+        for halving in range(HALVINGS):
+            values = place.values + step / 2**halving
+            there = Place(values, (yield from self.look(values)))
+            if there.score < place.score + allowed:
+                return there
+        return None
 
     def _covariance(self, information: Array, pulls: Array, free: Sequence[int]) -> Array:
         """Return the covariance of the free axes (N, N)."""

@@ -24,7 +24,10 @@ from .task import LongTask
 __all__ = ["FitTab"]
 
 OFFERED = {
-    "spherical": ("Spherical aberration", "What a wrong coverslip, immersion or depth does to the focus along z."),
+    "spherical": (
+        "Spherical",
+        "Spherical aberration: what a wrong coverslip, immersion or depth does to the focus along z.",
+    ),
     "depth": ("Depth", "How deep the structures lie; it matters where the sample's index is not the immersion's."),
     "sample_index": ("Sample index", "Refractive index of what the sample lies in; it matters at a depth above 0."),
     "immersion_index": ("Immersion index", "Refractive index of the immersion medium, such as oil that is too warm."),
@@ -34,6 +37,8 @@ OFFERED = {
     "coma-y": ("Coma along y", "The light has a tail along y."),
 }
 """What can be ticked: parameter -> title, tooltip."""
+HEIGHT = 210
+"""Pixels of a picture."""
 VERDICTS = {"fitted": "Fitted", "confirmed": "Right as it is", "refused": "Not fitted"}
 
 
@@ -56,10 +61,13 @@ class FitTab(PsfTab):
         self.bar.setTextVisible(False)
         self.bar.setMaximumHeight(10)
         self.pictures = {when: Canvas(f"psf {when}") for when in ("before", "after")}
+        for picture in self.pictures.values():
+            picture.setFixedHeight(HEIGHT)
         self.captions = {when: QLabel() for when in self.pictures}
         self.table = QLabel()
         self.table.setObjectName("fit table")
         self.table.setTextFormat(Qt.TextFormat.RichText)
+        self.table.setToolTip("Matters: the change that bends the wavefront by a fourteenth of the wavelength.")
         self._lay_out()
         self.run.clicked.connect(self.fit)
         self.stop.clicked.connect(self.cancel)
@@ -70,6 +78,7 @@ class FitTab(PsfTab):
     def _lay_out(self) -> None:
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(2)
         for number, box in enumerate(self.boxes.values()):
             grid.addWidget(box, number // 2, number % 2)
         line = QHBoxLayout()
@@ -154,7 +163,8 @@ class FitTab(PsfTab):
         self.table.show()
         for when, portrait in portraits.items():
             self.pictures[when].portrait = portrait
-            self.captions[when].setText({"before": "Before", "after": "After"}[when] + f" – {widths(portrait)}")
+            title = when.capitalize() if fitted.accepted else "The PSF as it is"
+            self.captions[when].setText(f"{title} – {widths(portrait)}")
             for widget in (self.captions[when], self.pictures[when]):
                 widget.show()
         if fitted.accepted:
@@ -225,11 +235,10 @@ def as_table(fitted: Fitted) -> str:
     """Return the numbers: before, found with its standard error, and which change would matter."""
     rows = []
     for each in fitted.estimated:
-        title = OFFERED.get(coefficient(each.name).name, (each.name, ""))[0]
-        unit = f" {each.unit}" if each.unit else ""
-        cells = (f"{each.start:.4g}{unit}", each.words.removeprefix(f"{each.name} "), f"{each.matters:.2g}{unit}")
-        told = "".join(f"<td align='right'>{cell}&nbsp;&nbsp;</td>" for cell in cells)
-        rows.append(f"<tr><td>{title}&nbsp;&nbsp;</td>{told}</tr>")
-    heads = "".join(f"<th align='right'>{each}&nbsp;&nbsp;</th>" for each in ("before", "found", "matters from"))
-    gain = f"Held-back photons are predicted better by {fitted.gain:.0f} ± {fitted.gain_error:.0f} nats."
-    return f"<table><tr><th></th>{heads}</tr>{''.join(rows)}</table>{gain}"
+        title = OFFERED.get(coefficient(each.name).name, (each.name, ""))[0] + (f", {each.unit}" if each.unit else "")
+        found = each.words.removeprefix(f"{each.name} ").removesuffix(f" {each.unit}")
+        cells = (f"{each.start:.4g}", found, f"{each.matters:.2g}")
+        told = "".join(f"<td align='right'>{cell}&nbsp;</td>" for cell in cells)
+        rows.append(f"<tr><td>{title}&nbsp;</td>{told}</tr>")
+    heads = "".join(f"<th align='right'>{each}&nbsp;</th>" for each in ("before", "found", "matters"))
+    return f"<table><tr><th></th>{heads}</tr>{''.join(rows)}</table>"

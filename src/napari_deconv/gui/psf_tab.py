@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from .dock import problem_style
@@ -33,6 +33,10 @@ class PsfTab(QWidget):  # type: ignore[misc]
         self.use = made_button("Use in Restore", hands, "Restore with this PSF: opens the Restore panel with it.")
         self.use.clicked.connect(lambda: self.handed.emit(self.made))
         self.use.hide()
+
+    def minimumSizeHint(self) -> QSize:
+        """Say that it may be as narrow as the panel: its words wrap."""
+        return QSize(0, super().minimumSizeHint().height())
 
     def say(self, words: str, *, is_problem: bool = False) -> None:
         """Show a sentence or a report."""

@@ -19,11 +19,12 @@ import math
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 from scipy.special import erf
 
 from ..settings import field
 from .base import Grid, PsfModel, check_psf
+from .objective import EMISSION, IMMERSION_INDEX, NUMERICAL_APERTURE, in_micrometres
 
 __all__ = ["Gaussian"]
 
@@ -42,37 +43,11 @@ class Gaussian(PsfModel):
         unit="µm",
         description="Standard deviation, one number or (z, y, x); left out, it is computed from the optics.",
     )
-    numerical_aperture: float | None = field(
-        None,
-        title="Numerical aperture",
-        description="The objective's NA.",
-        gt=0,
-        le=1.7,
-        slider="linear",
-        shown_min=0.1,
-        shown_max=1.5,
-    )
-    emission: float | None = field(
-        None,
-        title="Emission",
-        description="Emission wavelength.",
-        unit="µm",
-        gt=0.2,
-        le=2,
-        slider="linear",
-        shown_min=0.4,
-        shown_max=0.8,
-    )
-    immersion_index: float | None = field(
-        None,
-        title="Immersion index",
-        description="Refractive index of the immersion medium: air 1.0, water 1.33, oil 1.515.",
-        ge=1,
-        le=2.5,
-        slider="linear",
-        shown_min=1.0,
-        shown_max=1.56,
-    )
+    numerical_aperture: float | None = NUMERICAL_APERTURE
+    emission: float | None = EMISSION
+    immersion_index: float | None = IMMERSION_INDEX
+
+    _in_micrometres = field_validator("emission", mode="before")(in_micrometres)
 
     def compute(self, grid: Grid) -> np.ndarray[Any, Any]:
         """Return the Gaussian out to 4 sigma, integrated over each voxel."""

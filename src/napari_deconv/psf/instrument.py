@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import field_validator
 
 from ..image import Modality
 from ..settings import field
 from .base import PsfModel
+from .objective import EMISSION, LONGEST, NUMERICAL_APERTURE, in_micrometres
 
 __all__ = ["PINHOLED", "WAVELENGTHS", "Instrument"]
 
-LONGEST = 10.0
-"""A wavelength above this cannot be meant in µm."""
 WAVELENGTHS: dict[Modality, tuple[str, ...]] = {
     "widefield": ("emission",),
     "confocal": ("emission", "excitation"),
@@ -36,27 +35,8 @@ class Instrument(PsfModel):
         title="Modality",
         description="How the microscope makes its image; widefield where the image does not say.",
     )
-    numerical_aperture: float | None = field(
-        None,
-        title="Numerical aperture",
-        description="The objective's NA.",
-        gt=0,
-        le=2,
-        slider="linear",
-        shown_min=0.1,
-        shown_max=1.5,
-    )
-    emission: float | None = field(
-        None,
-        title="Emission",
-        description="Emission wavelength.",
-        unit="µm",
-        gt=0.1,
-        le=LONGEST,
-        slider="linear",
-        shown_min=0.4,
-        shown_max=0.8,
-    )
+    numerical_aperture: float | None = NUMERICAL_APERTURE
+    emission: float | None = EMISSION
     excitation: float | None = field(
         None,
         title="Excitation",
@@ -108,13 +88,7 @@ class Instrument(PsfModel):
         advanced=True,
     )
 
-    @field_validator("emission", "excitation", mode="before")
-    @classmethod
-    def _in_micrometres(cls, value: Any, info: ValidationInfo) -> Any:
-        if isinstance(value, (int, float)) and value > LONGEST:
-            right = value / 1000
-            raise ValueError(f"{info.field_name} {value:g} µm is no wavelength of light: give it in µm ({right:g})")
-        return value
+    _in_micrometres = field_validator("emission", "excitation", mode="before")(in_micrometres)
 
     def sheet_deviation(self) -> float:
         """Return the sheet's standard deviation in µm; a Gaussian beam's waist is wavelength / (pi NA)."""

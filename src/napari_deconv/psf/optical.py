@@ -15,6 +15,7 @@ from .instrument import PINHOLED, WAVELENGTHS, Instrument
 from .limits import Limits
 from .medium import Medium, number
 from .microscope import Microscope
+from .objective import IMMERSION_INDEX
 from .pupil import Pupil
 from .zernike import noll
 
@@ -31,16 +32,7 @@ EXAMPLES = {"numerical_aperture": "1.4", "immersion_index": "1.515 for oil", "em
 class Optical(Instrument):
     """The optics that the theoretical PSFs share; None is filled from the image, or by a default that `notices` tells."""
 
-    immersion_index: float | None = field(
-        None,
-        title="Immersion index",
-        description="Refractive index of the immersion medium: air 1.0, water 1.33, oil 1.515.",
-        ge=1,
-        le=2.5,
-        slider="linear",
-        shown_min=1.0,
-        shown_max=1.56,
-    )
+    immersion_index: float | None = IMMERSION_INDEX
     sample_index: float | None = field(
         None,
         title="Sample index",
