@@ -205,6 +205,22 @@ def test_the_verdict(found: Estimated, gain: tuple[float, float], verdict: str, 
     assert word in sentence
 
 
+def test_values_that_do_not_come_to_rest_are_refused() -> None:
+    verdict, sentence = judge([estimated(5, 0.2)], np.eye(1), 400, 20, is_settled=False)
+    assert verdict == "refused"
+    assert "still moved" in sentence
+    slopes = torch.randn(2, 4, 16, 16, generator=torch.Generator().manual_seed(1))
+    block, look = linear(slopes, 1.0, 0)
+    descent = Descent([Axis(-10, 10, 0.1), Axis(-10, 10, 0.1)], [block], look)
+    hasty, patient = (drain(descent.run(np.array([-6.0, 0.0]), [0, 1], rounds)) for rounds in (2, 40))
+    assert not hasty.is_settled
+    assert np.sqrt(hasty.covariance[0, 0]) > 1 / 3, "the step that was left counts"
+    assert patient.is_settled
+    held = drain(descent.run(np.array([2.0, -1.0]), [], 0))
+    assert held.is_settled
+    assert held.values.tolist() == [2.0, -1.0]
+
+
 def test_two_values_that_do_the_same_are_told() -> None:
     both = [estimated(6, 9), estimated(1.4, 0.2, name="sample_index", unit="", start=1.38, matters=0.01)]
     verdict, sentence = judge(both, np.array([[1, -0.999], [-0.999, 1]]), 400, 20)

@@ -8,7 +8,7 @@ all views (a block seen from either half of its photons),
 
 The second holds where noise is not quite as assumed, and where parts of the image contradict each other (White 1982). Where whole
 blocks contradict each other more than that, all uncertainties grow by Birge's ratio. Values that cannot be told from the object and
-are not moved, such as its smoothness, are granted an uncertainty of their own, which is carried over.
+are not moved, such as its smoothness and the background, are granted an uncertainty of their own, which is carried over.
 
 References
 ----------
@@ -73,11 +73,15 @@ class Look:
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where the descent is: values (N,), how each view looks from there, and last the covariance (N, N) of what was free."""
+    """Where the descent is: values (N,), how each view looks from there, and last the covariance (N, N) of what was free.
+
+    ``is_settled`` says of the last place that no step was left to make.
+    """
 
     values: Array
     looks: list[Look]
     covariance: Array | None = None
+    is_settled: bool = False
 
     @property
     def score(self) -> float:
@@ -105,12 +109,14 @@ class Descent:
         place = Place(values, (yield from self.look(values)))
         yield place
         vague = [number for number, axis in enumerate(self.axes) if axis.vague and number not in free]
-        for last in range(rounds, -1, -1):
+        covariance, is_settled = np.zeros((0, 0)), not free
+        for last in range(rounds if free else -1, -1, -1):
             information, pulls, crossed = yield from self._measured(place, free, vague)
             step = self._step(place.values, information.sum(axis=0), pulls.sum(axis=(0, 1)), free)
             covariance = self._covariance(information, pulls, free) + self._doubt(information, crossed, free, vague)
             errors = np.sqrt(np.diag(covariance))
-            if np.all(np.abs(step[list(free)]) < CLOSE * errors):
+            is_settled = bool(np.all(np.abs(step[list(free)]) < CLOSE * errors))
+            if is_settled:
                 break
             there = (yield from self._moved(place, step)) if last else None
             if there is None:
@@ -118,7 +124,7 @@ class Descent:
                 break
             place = there
             yield place
-        return replace(place, covariance=covariance)
+        return replace(place, covariance=covariance, is_settled=is_settled)
 
     def _measured(
         self, place: Place, free: Sequence[int], vague: Sequence[int]

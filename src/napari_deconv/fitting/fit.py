@@ -1,7 +1,7 @@
 """`fit_psf`: correct a theoretical PSF by the image itself, as a generator that shows what it has reached.
 
 Bright blocks of the image are restored from half of their photons; the other half judges the PSF (`held_out`). In turn with the
-object, the optics are moved together with the background (`descent`) by slopes that automatic differentiation gives
+object, the optics are moved (`descent`) by slopes that automatic differentiation gives
 (`slopes`), and what is found is accepted, or refused (`verdict`).
 """
 
@@ -45,8 +45,6 @@ WIDER = 1.3
 """How much wider it is taken, for what it may become."""
 LEAST = 0.08
 """Least uncertainty, as a share of what matters, added to that of the noise: so far the object's freedom pulled values in simulations."""
-SETTLING = 1
-"""Most rounds to settle background and grain with the PSF as it starts."""
 LOOKS = 16
 """Looks at a view that a round is expected to take, for the progress."""
 ROUGHLY = 3
@@ -87,7 +85,7 @@ def fit_psf(
     Parameters
     ----------
     image : a stack, any axes out of ``TCZYX``; never written to.
-    recipe : its ``psf`` (``gibson-lanni`` or ``vectorial``) is the start, its ``background`` fixed where it is a number.
+    recipe : its ``psf`` (``gibson-lanni`` or ``vectorial``) is the start; its ``background`` is taken as it is.
     fit : what to fit and how; by default ``Fit()``.
     channel, time : which volume to look at.
 
@@ -143,12 +141,9 @@ class _Fitting:
 
     def run(self) -> Generator[FitProgress]:
         """Find the way with the brightest block, go on with all of them, compare with the start at its best, and judge."""
-        count = len(self.parts)
-        beside = [count + 1] if self.recipe.background == "auto" else []
-        every = [*range(count), *beside]
-        rough = yield from self._shown(self.views[:1], self.place.values, every, self.asked.rounds)
-        alone = np.array([*self.starts, *rough.values[count:]])
-        before = yield from self._shown(self.views, alone, beside, SETTLING, folds=2)
+        every, start = range(len(self.parts)), self.place.values
+        rough = yield from self._shown(self.views[:1], start, every, self.asked.rounds)
+        before = yield from self._shown(self.views, start, [], 0, folds=2)
         self.first = before.score
         after = yield from self._shown(self.views, rough.values, every, self.asked.rounds, folds=2)
         yield self._progress(1.0, self._judged(before, after))
@@ -215,8 +210,8 @@ class _Fitting:
 
     def _background(self, figures: VolumeFigures) -> Axis:
         noise = float(np.mean([float(each.weight.mean()) ** -0.5 for each in self.blocks]))
-        unit = 0.03 * figures.level + 0.1 * noise
-        return Axis(-figures.lift, np.inf, unit)
+        unit = 0.05 * figures.level + 0.1 * noise
+        return Axis(-figures.lift, np.inf, unit, vague=unit if self.recipe.background == "auto" else 0.0)
 
     def _judged(self, before: Place, after: Place) -> Fitted:
         assert after.covariance is not None
@@ -231,7 +226,8 @@ class _Fitting:
             )
         )
         gain, gain_error = self._gain(before, after)
-        verdict, sentence = judge(estimated, after.covariance / np.outer(noise, noise), gain, gain_error)
+        correlation = after.covariance / np.outer(noise, noise)
+        verdict, sentence = judge(estimated, correlation, gain, gain_error, is_settled=after.is_settled)
         psf = self._model(after.values) if verdict == "fitted" else self.start
         return Fitted(
             verdict, sentence, psf, self.start, self.recipe.replace(psf=psf), estimated, gain, gain_error,

@@ -70,7 +70,7 @@ class Fitted:
     recipe : the recipe with that psf.
     estimated : what the image says of each parameter, accepted or not.
     gain, gain_error : by how many nats held-out photons are predicted better, and its standard error.
-    background, grain : counts, and the width (µm, standard deviation) below which the object is smooth, as fitted beside.
+    background, grain : counts, and the width (µm, standard deviation) below which the object is smooth, as they were taken.
     """
 
     verdict: Verdict
@@ -135,17 +135,27 @@ class Fitted:
 
 
 def judge(
-    estimated: Sequence[Estimated], correlation: np.ndarray[Any, Any], gain: float, gain_error: float
+    estimated: Sequence[Estimated],
+    correlation: np.ndarray[Any, Any],
+    gain: float,
+    gain_error: float,
+    *,
+    is_settled: bool = True,
 ) -> tuple[Verdict, str]:
     """Return the verdict and its sentence.
 
-    correlation : (N, N) of the estimated values' errors.
+    correlation : (N, N) of the estimated values' errors; is_settled : whether the values had come to rest.
     """
     said = ", ".join(each.words for each in estimated)
     better = f"held-back photons are predicted better by {gain:.1f} ± {gain_error:.1f} nats"
     unsure = [each for each in estimated if not each.is_sure]
     if unsure:
         return "refused", _refusal(unsure[0], estimated, correlation)
+    if not is_settled:
+        return "refused", (
+            f"the image does not hold the values fast: after the last round, at {said}, they still moved; use a more structured "
+            "image, give the background as a number, or fit fewer parameters"
+        )
     if math.hypot(*(each.change for each in estimated)) < 1:
         return (
             "confirmed",
