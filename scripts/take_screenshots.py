@@ -85,6 +85,7 @@ def sweep(viewer: Any, panel: Any) -> None:
     box = panel.sheet.first.box
     box.setCurrentIndex(box.findText("Total variation"))
     box.activated.emit(box.currentIndex())
+    panel.sheet.first.count.setValue(3)
     press(panel.sheet, "sweep start")
     wait(lambda: panel.sheet.cells and not panel.sheet.is_running, RUN)
     take(viewer, "sweep")
@@ -99,16 +100,22 @@ def queue(viewer: Any, panel: Any) -> None:
     before = set(viewer.layers)
     viewer.open_sample("napari-deconv", "two-channel-timelapse")
     added = [layer for layer in viewer.layers if layer not in before]
+    shown = [layer for layer in before if layer.visible]
+    for layer in shown:
+        layer.visible = False
+    viewer.reset_view()
     viewer.layers.selection = {layer for layer in added if layer.visible}
     panel.image.layers.choose(next(layer for layer in added if layer.visible))
     press(panel, "queue it")
-    wait(lambda: "left" in panel.status.text(), RUN)
+    wait(lambda: "tried" in panel.status.text(), RUN)
     take(viewer, "queue")
     press(panel, "cancel all")
     wait(lambda: not panel.runs.is_running, RUN)
     press(panel, "clear queue")
     for layer in [layer for layer in viewer.layers if layer not in before]:
         viewer.layers.remove(layer)
+    for layer in shown:
+        layer.visible = True
     viewer.reset_view()
 
 

@@ -59,6 +59,9 @@ def cut_off(qtbot: Any, panel: QWidget) -> list[str]:
     for button in visible(panel, QPushButton, QCheckBox):
         if button.text() and button.width() < button.fontMetrics().horizontalAdvance(button.text()) + 8:
             found.append(f"button '{button.text()}' in {button.width()} pixels")
+    for line in visible(panel, QLineEdit):
+        if line.fontMetrics().horizontalAdvance(line.text()) > line.width() - 6:
+            found.append(f"value '{line.text()}' in {line.width()} pixels")
     for each in visible(panel, QComboBox, QLineEdit, QPushButton):
         if each.height() < each.fontMetrics().height():
             found.append(f"'{each.objectName()}' is {each.height()} pixels high")

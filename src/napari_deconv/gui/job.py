@@ -20,6 +20,8 @@ __all__ = ["Failure", "Job", "Step", "Worker", "steps"]
 
 PAUSE = 0.1
 """Seconds between two reports of progress, so that a fast run does not flood the window."""
+SURE = 0.05
+"""Share of the job from which its time can be told while automatic choices, whose length nobody knows, are made."""
 LOOK = 100
 """Milliseconds between two looks at the activity dock's cancel button."""
 
@@ -41,7 +43,9 @@ class Step:
         told = f"iteration {self.step} of {self.steps}" if self.steps > 1 else "computing"
         if self.stage != "restoring":
             told = f"{self.stage}: {self.step} tried"
-        return told if self.seconds_left is None else f"{told} · {in_time(self.seconds_left)} left"
+        if self.seconds_left is None or (self.stage != "restoring" and self.fraction < SURE):
+            return told
+        return f"{told} · {in_time(self.seconds_left)} left"
 
 
 @dataclass(frozen=True)

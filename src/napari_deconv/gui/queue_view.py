@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QGridLayout, QGroupBox, QHBoxLayout, QLabel, QToolButton, QVBoxLayout
 
@@ -16,6 +16,9 @@ __all__ = ["QueueView"]
 
 SIGNS = {"waiting": "·", "running": "▸", "done": "✓", "failed": "✗", "cancelled": "–"}
 
+LAID_OUT = 50
+"""Milliseconds until new lines have their height."""
+
 
 class QueueView(QGroupBox):  # type: ignore[misc]
     """Shown while there are several entries, or one that waits; ``opened`` tells that it appears."""
@@ -26,6 +29,9 @@ class QueueView(QGroupBox):  # type: ignore[misc]
         super().__init__("Queue")
         self.setObjectName("queue")
         self.runs = runs
+        self._laid_out = QTimer(self)
+        self._laid_out.setSingleShot(True)
+        self._laid_out.timeout.connect(self.opened)
         self._lines: dict[Entry, QLabel] = {}
         self._listed: list[tuple[Entry, bool]] = []
         self.rows = QGridLayout()
@@ -71,6 +77,7 @@ class QueueView(QGroupBox):  # type: ignore[misc]
             widget.hide()
             widget.deleteLater()
         self._lines = {}
+        self._laid_out.start(LAID_OUT)
         for number, entry in enumerate(entries):
             line = QLabel()
             line.setWordWrap(True)

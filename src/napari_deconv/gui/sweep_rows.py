@@ -34,11 +34,13 @@ class RangeRow(QWidget):  # type: ignore[misc]
         for line, which, words in ((self.low, "from", "The smallest value."), (self.high, "to", "The largest value.")):
             line.setObjectName(f"sweep {name} {which}")
             line.setToolTip(words)
+            line.setMinimumWidth(58)
         self.count = QSpinBox()
         self.count.setObjectName(f"sweep {name} count")
         self.count.setToolTip("How many values; automatic and none are tried beside them.")
         self.count.setRange(2, 12)
         self.count.setValue(3 if may_be_none else TRIES)
+        self.count.setFixedWidth(76)
         self.bounds = QWidget()
         line = QHBoxLayout(self.bounds)
         line.setContentsMargins(0, 0, 0, 0)
