@@ -65,7 +65,7 @@ class SweepSheet(QWidget):  # type: ignore[misc]
         buttons.addWidget(self.start)
         buttons.addWidget(self.stop)
         left = QWidget()
-        left.setFixedWidth(270)
+        left.setFixedWidth(310)
         column = QVBoxLayout(left)
         column.setContentsMargins(4, 4, 4, 4)
         for row in (self.first, self.second):
