@@ -82,7 +82,7 @@ class HeldOut:
 
 def cases() -> list[Case]:
     """Return the whole list, draws of one image side by side."""
-    everything = product((*FAMILIES, *UNSEEN), MODELS, PHOTONS, range(DRAWS))
+    everything = product((*TRAINED, *UNSEEN), MODELS, PHOTONS, range(DRAWS))
     return [Case(name, psf, photons, draw) for name, psf, photons, draw in everything]
 
 
@@ -154,6 +154,7 @@ def grains(shape: Shape, voxel: Voxel, rng: np.random.Generator) -> Array:
     return normalised(np.exp(0.9 * total / np.float32(total.std())).astype(np.float32))
 
 
+TRAINED = ("cells", "filaments", "membranes", "nuclei", "tissue", "vesicles")
 UNSEEN = {"bacteria": bacteria, "bundles": bundles, "grains": grains, "mitochondria": mitochondria}
 
 
