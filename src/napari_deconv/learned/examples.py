@@ -1,0 +1,129 @@
+"""`Example`: what a network is given of one image and what it should say, as arrays; and the folder that keeps thousands of them.
+
+The classical estimates are computed once for each image; training then goes over them many times. The folder holds one ``.npy`` file
+for each field (half precision, mapped into memory) and the number of examples that are done, so that it can be gone on with.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..background import measure_volume
+from ..image import Image
+from ..methods.blur import Blur
+from ..methods.features import gather_features
+from ..posing import pose_problem
+from .shapes import Array
+
+if TYPE_CHECKING:
+    from ..methods.base import Problem
+
+__all__ = ["Example", "Store", "example_of", "posed"]
+
+
+@dataclass(frozen=True)
+class Example:
+    """Arrays of one image, all in units of its scale; a flat image's have no Z.
+
+    features : (1 + K + 1, *frame); anchor : (*object); image : (*frame), background and all; target : (*frame), the truth, or
+    photons held back; weight : (*frame), 1 over the variance of the target where that is photons; psf : (*kernel);
+    caught : (*frame), 1 / sensitivity; background : ().
+    """
+
+    features: Array
+    anchor: Array
+    image: Array
+    target: Array
+    weight: Array
+    psf: Array
+    caught: Array
+    background: Array
+
+
+def posed(counts: Array, psf: Array, voxel: tuple[float, float, float], background: Any = "auto") -> Problem:
+    """Return the problem of counts (Z, Y, X) under a PSF (Z, Y, X), posed as `restore` does."""
+    volume = measure_volume(counts, background)
+    shape = (counts.shape[0], counts.shape[1], counts.shape[2])
+    return pose_problem(counts, volume, Blur(psf, shape), Image(counts, "ZYX", voxel=voxel))
+
+
+def example_of(problem: Problem, psf: Array, target: Array, weight: Array | None = None) -> Example:
+    """Return the example of a problem and its target (Z, Y, X) in counts; ``weight`` in 1 / counts²."""
+    features = _drained(gather_features(problem))
+    flat = problem.image.shape[0] == 1
+    unit = max(problem.scale, 1e-30)
+    ones = np.ones(problem.image.shape, np.float32)
+    arrays = {
+        "features": features.values.numpy(),
+        "anchor": features.anchor.numpy(),
+        "image": problem.image.numpy() / unit,
+        "target": target / unit,
+        "weight": ones if weight is None else weight * unit**2,
+        "psf": psf,
+        "caught": problem.blur.crop(problem.blur.inverse_sensitivity).numpy(),
+    }
+    squeezed = {name: values[:, 0] if name == "features" and flat else values[0] if flat else values for name, values in arrays.items()}
+    return Example(**{k: np.ascontiguousarray(v, np.float32) for k, v in squeezed.items()}, background=np.float32(problem.background / unit))
+
+
+def _drained(run: Generator[Any, None, Any]) -> Any:
+    """Return what a generator returns."""
+    while True:
+        try:
+            next(run)
+        except StopIteration as finished:
+            return finished.value
+
+
+class Store:
+    """A folder of examples of one shape."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.folder, self.count = folder, count
+        self._told = folder / "examples.json"
+        self._arrays: dict[str, Array] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def done(self) -> int:
+        """How many of the examples, from the first, are there."""
+        if not self._told.exists():
+            return 0
+        told = json.loads(self._told.read_text(encoding="utf-8"))
+        return int(told["done"]) if told["count"] == self.count else 0
+
+    def put(self, number: int, example: Example) -> None:
+        """Keep an example."""
+        for each in fields(Example):
+            values = getattr(example, each.name)
+            self._file(each.name, values)[number] = np.clip(values, -65000, 65000)
+
+    def keep(self, done: int) -> None:
+        """Say on disk how many are done."""
+        for array in self._arrays.values():
+            array.flush()  # type: ignore[attr-defined]
+        beside = self._told.with_suffix(".new")
+        beside.write_text(json.dumps({"count": self.count, "done": done}), encoding="utf-8")
+        beside.replace(self._told)
+
+    def take(self, numbers: Sequence[int]) -> Example:
+        """Return examples side by side: every field has an axis more, the first."""
+        order = np.asarray(numbers)
+        return Example(**{each.name: np.stack([self._file(each.name)[n] for n in order]).astype(np.float32) for each in fields(Example)})
+
+    def _file(self, name: str, like: Any = None) -> Array:
+        if name not in self._arrays:
+            path = self.folder / f"{name}.npy"
+            if path.exists() and self.done:
+                self._arrays[name] = np.load(path, mmap_mode="r+")
+            else:
+                dtype = np.float32 if name in ("psf", "background") else np.float16
+                shape = (self.count, *np.shape(like))
+                self._arrays[name] = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        return self._arrays[name]

@@ -1,0 +1,90 @@
+r"""The microscope inside a network: what an object would look like, and one step that agrees better with what was seen.
+
+For an estimate x inside the frame, completed by the light beyond it, the step is Richardson-Lucy's own, for many images at once:
+
+    x  <-  x / s * H'( y / (H x + b) )
+
+so that gradients flow through it in training, and the same lines run when an image is restored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["Physics", "transform_psfs"]
+
+LEAST = 1e-6
+"""Smallest expected light, in units of the scale, that a ratio is formed with."""
+
+
+@dataclass(frozen=True)
+class Physics:
+    """Images (N, 1, *frame), each with its microscope; light in units of each image's scale.
+
+    otf : (N, 1, *half spectrum); image : what was seen, background and all; background : (N, 1, 1, ...);
+    anchor : (N, 1, *object), whose part inside the frame does not matter; inverse_sensitivity : (N, 1, *frame);
+    mask : (N, 1, *frame), 0 where a pixel is not trusted, or None; margin : pixels before the frame on each axis.
+    """
+
+    otf: Tensor
+    image: Tensor
+    background: Tensor
+    anchor: Tensor
+    inverse_sensitivity: Tensor
+    margin: Sequence[int]
+    mask: Tensor | None = None
+
+    @property
+    def axes(self) -> list[int]:
+        """The spatial axes."""
+        return list(range(2, self.anchor.ndim))
+
+    def completed(self, estimate: Tensor) -> Tensor:
+        """Return the objects: estimates inside the frame, the anchors beyond it."""
+        pads = self._pads(estimate)
+        inside = torch.nn.functional.pad(torch.ones_like(estimate[:1]), pads)
+        return self.anchor * (1 - inside) + torch.nn.functional.pad(estimate, pads)
+
+    def seen(self, estimate: Tensor) -> Tensor:
+        """Return the expected images, background aside."""
+        return self._framed(self._filtered(self.completed(estimate), self.otf))
+
+    def consistent(self, estimate: Tensor) -> Tensor:
+        """Return the estimates after one step up the likelihood; their total light agrees with the images'."""
+        expected = (self.seen(estimate) + self.background).clamp(min=LEAST)
+        ratio = self.image / expected
+        if self.mask is not None:
+            ratio = ratio * self.mask
+        back = self._framed(self._filtered(torch.nn.functional.pad(ratio, self._pads(ratio)), self.otf.conj()))
+        return estimate * back.clamp(min=0) * self.inverse_sensitivity
+
+    def _pads(self, framed: Tensor) -> list[int]:
+        pads: list[int] = []
+        for margin, size, whole in zip(self.margin, framed.shape[2:], self.anchor.shape[2:], strict=True):
+            pads = [margin, whole - size - margin, *pads]
+        return pads
+
+    def _filtered(self, objects: Tensor, transfer: Tensor) -> Tensor:
+        spectrum = torch.fft.rfftn(objects, dim=self.axes) * transfer
+        filtered: Tensor = torch.fft.irfftn(spectrum, s=objects.shape[2:], dim=self.axes)
+        return filtered
+
+    def _framed(self, objects: Tensor) -> Tensor:
+        for axis, margin, size in zip(self.axes, self.margin, self.image.shape[2:], strict=True):
+            objects = objects.narrow(axis, margin, size)
+        return objects
+
+
+def transform_psfs(psfs: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return the transfer functions (N, 1, *half spectrum) of PSFs (N, 1, *kernel), centred at ``shape // 2``, on an object grid."""
+    axes = list(range(2, psfs.ndim))
+    pads: list[int] = []
+    for size, whole in zip(psfs.shape[2:], shape, strict=True):
+        pads = [0, whole - size, *pads]
+    padded = torch.nn.functional.pad(psfs, pads).roll([-(size // 2) for size in psfs.shape[2:]], axes)
+    transfer: Tensor = torch.fft.rfftn(padded, dim=axes)
+    return transfer

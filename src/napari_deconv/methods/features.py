@@ -1,0 +1,82 @@
+"""What a network is given: the classical estimates of one block, from cautious to converged, each in units of the image's scale.
+
+    image      (y - b) / scale
+    estimates  Richardson-Lucy (heavy ball) after 3 to 60 iterations; with total variation; Wiener filters; all in the object's units
+    residual   H'(y - b - H x) / s of Richardson-Lucy after 12 iterations: what that has not explained
+
+Being made by the engine's own methods, they know the PSF, the mask of saturated pixels and the light from beyond the frame; counts
+times any factor give the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .base import Estimate, Problem
+from .linear import Wiener
+from .richardson_lucy import RichardsonLucy
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["ESTIMATES", "STEPS", "Features", "gather_features"]
+
+DEPTHS = (3, 6, 12, 25, 60)
+SMOOTH = {0.01: (25,), 0.06: (8, 25)}
+"""Weight of total variation -> iterations."""
+NOISES = (0.3, 0.03, 0.003)
+ANCHOR = 12
+
+ESTIMATES = (
+    *(f"rl-{depth}" for depth in DEPTHS),
+    *(f"tv-{weight:g}-{depth}" for weight, depths in SMOOTH.items() for depth in depths),
+    *(f"wiener-{noise:g}" for noise in NOISES),
+)
+"""Names of the estimates among which a network chooses, in their order."""
+STEPS = max(DEPTHS) + sum(max(depths) for depths in SMOOTH.values()) + len(NOISES)
+"""How many estimates `gather_features` yields."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of one block, and the object beyond its frame.
+
+    values : (1 + estimates + 1, Z, Y, X) float32 inside the frame: image, estimates, residual.
+    anchor : (Z, Y, X) of the object grid, in units of the scale: the light outside the frame.
+    """
+
+    values: Tensor
+    anchor: Tensor
+
+
+def gather_features(problem: Problem) -> Generator[Estimate, None, Features]:
+    """Yield every estimate on the way, the nearest to a result last, and return the features."""
+    import torch
+
+    blur, unit = problem.blur, max(problem.scale, 1e-30)
+    found: dict[str, Tensor] = {}
+    runs = [(f"tv-{weight:g}", depths, {"tv": weight}) for weight, depths in SMOOTH.items()] + [("rl", DEPTHS, {})]
+    done, anchor = 0, blur.new_object()
+    for noise in NOISES:
+        done += 1
+        with closing(Wiener(noise=noise).iterate(problem)) as estimates:
+            for estimate in estimates:
+                found[f"wiener-{noise:g}"] = blur.crop(estimate.object) / unit
+                yield Estimate(estimate.object, done, STEPS)
+    for name, depths, values in runs:
+        method = RichardsonLucy(iterations=max(depths), acceleration="heavy-ball", **values)
+        with closing(method.iterate(problem)) as estimates:
+            for estimate in estimates:
+                done += 1
+                if estimate.step in depths:
+                    found[f"{name}-{estimate.step}"] = blur.crop(estimate.object) / unit
+                if name == "rl" and estimate.step == ANCHOR:
+                    anchor = estimate.object / unit
+                yield Estimate(estimate.object, done, STEPS)
+    light = (problem.image - problem.background) / unit
+    missed = blur.adjoint(light - blur.forward(anchor)).mul_(blur.inverse_sensitivity)
+    channels = [light, *(found[name] for name in ESTIMATES), blur.crop(missed)]
+    return Features(torch.stack(channels), anchor)
