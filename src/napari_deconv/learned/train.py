@@ -38,7 +38,8 @@ __all__ = ["TrainingProgress", "train"]
 
 FIRST_SHARE = 0.3
 """Weight of the loss of the proposal, before it is made consistent with the photons."""
-SHOWN_EVERY = 1
+MOST_JUDGED = 96
+"""Frames that judge a training, at the most."""
 
 
 @dataclass(frozen=True)
@@ -132,14 +133,15 @@ class _Run:
     def __init__(self, training: Training, store: Store, supervised: bool, device: torch.device, dims: int) -> None:
         self.training, self.store, self.supervised, self.device, self.dims = training, store, supervised, device, dims
         torch.manual_seed(training.seed)
-        self.members = nn.ModuleList(_new_members(training, dims)).to(device)
-        self.averages = nn.ModuleList(_new_members(training, dims)).to(device)
+        order = torch.channels_last if dims == 2 else torch.preserve_format
+        self.members = nn.ModuleList(_new_members(training, dims)).to(device, memory_format=order)  # type: ignore[call-overload]
+        self.averages = nn.ModuleList(_new_members(training, dims)).to(device, memory_format=order)  # type: ignore[call-overload]
         self.averages.load_state_dict(self.members.state_dict())
         self.optimiser = torch.optim.AdamW(self.members.parameters(), lr=training.rate, weight_decay=1e-4)
         self.adversary = Adversary(dims, training.rate).to(device) if training.adversarial else None
         wanted = training.precision
         self.fast = wanted == "bfloat16" or (wanted == "auto" and (device.type == "cuda" or has_fast_bfloat16()))
-        held = max(2, training.images // 10)
+        held = min(max(2, training.images // 10), MOST_JUDGED)
         self.learned_from, self.judged_by = range(training.images - held), range(training.images - held, training.images)
         self.step, self.best, self.since_best = 0, math.inf, 0
         self.best_state: dict[str, Tensor] = {}
