@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
-from .flags import AsJson, ImageFlags, Input, Method, Output, Overwrite, PsfFlags, RunFlags, grouped
+from .flags import AsJson, ImageFlags, Input, Method, Output, Overwrite, PsfFlags, RunFlags, TrainFlags, grouped
 from .modelling import models
 
 __all__ = ["app"]
@@ -249,6 +249,24 @@ def batch(
     from .batching import restore_many
 
     restore_many(sources, out, psf, method, image, run, workers, scheduler, resume, overwrite, as_json)
+
+
+@app.command()
+@grouped
+def train(
+    output: Annotated[Path, Argument(metavar="OUT", help="The folder for examples, state and the trained weights.")],
+    psf: PsfFlags,
+    image: ImageFlags,
+    train: TrainFlags,
+    device: Annotated[str, Option("--device", metavar="NAME", help="auto, cpu, cuda or mps.")] = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Train a network for the method 'network', or go on from the bundled weights.
+    --set train.KEY=VALUE sets steps, images, start, members and more. Interrupt it, and go on with --resume.
+    """
+    from .training import train_network
+
+    train_network(output, train, psf, image, device, as_json)
 
 
 @app.command()

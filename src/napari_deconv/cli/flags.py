@@ -20,6 +20,7 @@ __all__ = [
     "Overwrite",
     "PsfFlags",
     "RunFlags",
+    "TrainFlags",
     "grouped",
 ]
 
@@ -128,6 +129,25 @@ class RunFlags:
             "--memory", metavar="SIZE", help="What the run may take, such as 4GB or 512MiB; auto: most of what is free."
         ),
     ] = "auto"
+
+
+@dataclass(frozen=True)
+class TrainFlags:
+    """What a network learns from."""
+
+    source: Annotated[
+        str, Option("--from", metavar="NAME", help="simulation, pairs, or image (that image alone, no truth).")
+    ] = "simulation"
+    image_file: Annotated[
+        Path | None,
+        Option("--image", metavar="FILE", help="The image to learn from; for simulation, whose microscope it is."),
+    ] = None
+    low: Annotated[Path | None, Option("--low", metavar="DIR", help="Images of low quality, for pairs.")] = None
+    high: Annotated[
+        Path | None, Option("--high", metavar="DIR", help="The same images of high quality, under the same names.")
+    ] = None
+    stacks: Annotated[bool, Option("--stacks", help="Simulate stacks where no --image says so.")] = False
+    resume: Annotated[bool, Option("--resume", help="Go on with the training that OUT holds.")] = False
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

@@ -15,17 +15,20 @@ He et al., "Deep residual learning for image recognition", CVPR (2016).
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 __all__ = ["Down", "Residual", "Up", "convolution"]
 
-CONVOLUTIONS = {2: nn.Conv2d, 3: nn.Conv3d}
+CONVOLUTIONS: dict[int, Any] = {2: nn.Conv2d, 3: nn.Conv3d}
 
 
 def convolution(dims: int, inputs: int, outputs: int, size: int = 3) -> nn.Module:
     """Return a convolution that keeps the size of what it is given, (N, C, [Z,] Y, X)."""
-    return CONVOLUTIONS[dims](inputs, outputs, size, padding=size // 2)
+    made: nn.Module = CONVOLUTIONS[dims](inputs, outputs, size, padding=size // 2)
+    return made
 
 
 class Residual(nn.Module):

@@ -19,6 +19,7 @@ from ..image import Image
 from ..methods.blur import Blur
 from ..methods.features import gather_features
 from ..posing import pose_problem
+from ..psf.base import fitted
 from .shapes import Array
 
 if TYPE_CHECKING:
@@ -58,18 +59,35 @@ def example_of(problem: Problem, psf: Array, target: Array, weight: Array | None
     features = _drained(gather_features(problem))
     flat = problem.image.shape[0] == 1
     unit = max(problem.scale, 1e-30)
+    odd = fitted(psf, [size + 1 - size % 2 for size in psf.shape])
     ones = np.ones(problem.image.shape, np.float32)
     arrays = {
         "features": features.values.numpy(),
-        "anchor": features.anchor.numpy(),
+        "anchor": _around_frame(features.anchor.numpy(), problem.blur, odd.shape),
         "image": problem.image.numpy() / unit,
         "target": target / unit,
         "weight": ones if weight is None else weight * unit**2,
-        "psf": psf,
+        "psf": odd,
         "caught": problem.blur.crop(problem.blur.inverse_sensitivity).numpy(),
     }
-    squeezed = {name: values[:, 0] if name == "features" and flat else values[0] if flat else values for name, values in arrays.items()}
-    return Example(**{k: np.ascontiguousarray(v, np.float32) for k, v in squeezed.items()}, background=np.float32(problem.background / unit))
+    squeezed = {
+        name: values[:, 0] if name == "features" and flat else values[0] if flat else values
+        for name, values in arrays.items()
+    }
+    return Example(
+        **{k: np.ascontiguousarray(v, np.float32) for k, v in squeezed.items()},
+        background=np.array(problem.background / unit, np.float32),
+    )
+
+
+def _around_frame(thing: Array, blur: Blur, kernel: Sequence[int]) -> Array:
+    """Return an object with exactly half a kernel around the frame on each side, so that it can be mirrored."""
+    box, pads = [], []
+    for frame, size, whole in zip(blur.frame, kernel, thing.shape, strict=True):
+        start, stop = frame.start - size // 2, frame.stop + size // 2
+        box.append(slice(max(0, start), min(whole, stop)))
+        pads.append((max(0, -start), max(0, stop - whole)))
+    return np.pad(thing[tuple(box)], pads)
 
 
 def _drained(run: Generator[Any, None, Any]) -> Any:
@@ -115,7 +133,12 @@ class Store:
     def take(self, numbers: Sequence[int]) -> Example:
         """Return examples side by side: every field has an axis more, the first."""
         order = np.asarray(numbers)
-        return Example(**{each.name: np.stack([self._file(each.name)[n] for n in order]).astype(np.float32) for each in fields(Example)})
+        return Example(
+            **{
+                each.name: np.stack([self._file(each.name)[n] for n in order]).astype(np.float32)
+                for each in fields(Example)
+            }
+        )
 
     def _file(self, name: str, like: Any = None) -> Array:
         if name not in self._arrays:

@@ -35,7 +35,9 @@ class Architecture(Settings):
     fine: int = field(24, title="Fine width", description="Channels at full resolution.", ge=4, le=128)
     levels: int = field(3, title="Levels", description="How often the resolution is halved.", ge=1, le=4)
     isotropic: bool = field(
-        False, title="Isotropic", description="Halve Z at the first two levels too: for voxels that are as deep as wide."
+        False,
+        title="Isotropic",
+        description="Halve Z at the first two levels too: for voxels that are as deep as wide.",
     )
 
     def strides(self) -> list[tuple[int, ...]]:

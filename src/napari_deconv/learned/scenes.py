@@ -101,5 +101,3 @@ def leaves(shape: Shape, voxel: Voxel, rng: np.random.Generator) -> Array:
         light = float(rng.random() ** 2 if rng.random() < 0.8 else 0.0)
         density = (density * (1 - inside) + light * inside).astype(np.float32)
     return normalised(density * np.exp(np.float32(0.15) * make_texture(shape, voxel, 0.3, rng)))
-
-

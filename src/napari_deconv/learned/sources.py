@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..background import estimate_background
 from ..noise import estimate_noise, smoothed
 from .examples import Example, example_of, posed
 from .scenes import expose
@@ -82,7 +83,9 @@ class Pairs:
 
     def __post_init__(self) -> None:
         if not self.low or len(self.low) != len(self.high):
-            raise ValueError(f"{len(self.low)} images of low and {len(self.high)} of high quality: give as many of each")
+            raise ValueError(
+                f"{len(self.low)} images of low and {len(self.high)} of high quality: give as many of each"
+            )
         for number, (low, high) in enumerate(zip(self.low, self.high, strict=True), start=1):
             if low.shape != high.shape:
                 raise ValueError(f"pair {number} has shapes {low.shape} and {high.shape}: crop or scale one of them")
@@ -94,6 +97,7 @@ class Pairs:
         box = random_box(self.low[which].shape, frame, random)
         low, high = (np.asarray(images[which][box], dtype=np.float32) for images in (self.low, self.high))
         problem = posed(low, self.psf, self.voxel, self.background)
+        high = high - np.float32(estimate_background(high))
         seen = blur_scene(high, self.psf)
         light = low - problem.background
         spread = seen - seen.mean()

@@ -17,7 +17,6 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,9 +24,10 @@ from torch import Tensor, nn
 
 from ..methods.features import ESTIMATES
 from .adversary import Adversary
+from .batches import Batch, turned
 from .examples import Example, Store
 from .networks import Architecture
-from .physics import Physics, transform_psfs
+from .ranges import noise_of, ranges_of
 from .restorer import Restorer, finish
 from .shapes import Array
 from .sources import Source
@@ -38,6 +38,8 @@ __all__ = ["TrainingProgress", "train"]
 
 FIRST_SHARE = 0.3
 """Weight of the loss of the proposal, before it is made consistent with the photons."""
+MOST_MEASURED = 400
+"""Frames whose PSF and noise tell what the weights are good for, at the most."""
 MOST_JUDGED = 96
 """Frames that judge a training, at the most."""
 
@@ -66,6 +68,12 @@ class TrainingProgress:
     def fraction(self) -> float:
         """Share of the stage that is done."""
         return self.step / max(self.steps, 1)
+
+    @property
+    def words(self) -> str:
+        """Where it is, for a line on a terminal."""
+        known = "" if math.isnan(self.best) or math.isinf(self.best) else f", best {self.best:.3g}"
+        return f"{self.stage}, {self.step} of {self.steps}{known}"
 
 
 def train(
@@ -122,7 +130,9 @@ def _claim(folder: Path, training: Training, source: Source, resume: bool) -> No
         if not resume:
             raise FileExistsError(f"{folder} already holds a training: resume it (--resume) or choose another folder")
         if json.loads(told.read_text(encoding="utf-8")) != asked:
-            raise ValueError(f"{folder} holds a training with other settings: resume it with those, or choose another folder")
+            raise ValueError(
+                f"{folder} holds a training with other settings: resume it with those, or choose another folder"
+            )
     folder.mkdir(parents=True, exist_ok=True)
     told.write_text(json.dumps(asked, indent=1), encoding="utf-8")
 
@@ -142,13 +152,18 @@ class _Run:
         wanted = training.precision
         self.fast = wanted == "bfloat16" or (wanted == "auto" and (device.type == "cuda" or has_fast_bfloat16()))
         held = min(max(2, training.images // 10), MOST_JUDGED)
-        self.learned_from, self.judged_by = range(training.images - held), range(training.images - held, training.images)
+        self.learned_from, self.judged_by = (
+            range(training.images - held),
+            range(training.images - held, training.images),
+        )
         self.step, self.best, self.since_best = 0, math.inf, 0
         self.best_state: dict[str, Tensor] = {}
 
     def learn(self, state: Path, started: float) -> Generator[TrainingProgress]:
         """Yield the steps; the state is kept at every judgement and when the generator is closed."""
         training, every = self.training, max(1, self.training.steps // self.training.judgements)
+        if self.step == 0 and training.start != "new":
+            self._judge()
         try:
             while self.step < training.steps and not (training.patience and self.since_best >= training.patience):
                 loss = self._learn_batch()
@@ -170,8 +185,8 @@ class _Run:
         self.optimiser.zero_grad(set_to_none=True)
         for number, member in enumerate(self.members):
             random = np.random.default_rng([training.seed, number, self.step])
-            batch = self.store.take(random.choice(self.learned_from, training.batch))
-            batch = _turned(batch, random, self.dims) if training.turns else batch
+            batch = self.store.take(random.choice(self.learned_from, training.batch).tolist())
+            batch = turned(batch, random, self.dims) if training.turns else batch
             loss = self._loss(member, batch)
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach()) / len(self.members)
@@ -183,7 +198,7 @@ class _Run:
         return total
 
     def _loss(self, member: nn.Module, batch: Example) -> Tensor:
-        given = _Given(batch, self.device)
+        given = Batch(batch, self.device)
         proposal = member(given.features, fast=self.fast)
         result = finish(proposal, given.physics)
         loss = self._misfit(result, given) + FIRST_SHARE * self._misfit(proposal.estimate, given)
@@ -191,7 +206,7 @@ class _Run:
             loss = loss + self.training.adversarial * self.adversary.price(result, given.target)
         return loss
 
-    def _misfit(self, result: Tensor, given: _Given) -> Tensor:
+    def _misfit(self, result: Tensor, given: Batch) -> Tensor:
         axes = tuple(range(1, result.ndim))
         if self.supervised:
             return (10 * torch.log10((result - given.target).square().mean(dim=axes) + 1e-8)).mean()
@@ -202,8 +217,10 @@ class _Run:
         """Return the loss over the frames that are not learned from, and a crop; keep the averages where they are the best."""
         losses, crop, size = [], None, self.training.batch
         for first in range(0, len(self.judged_by), size):
-            given = _Given(self.store.take(self.judged_by[first : first + size]), self.device)
-            results = torch.stack([finish(each(given.features, fast=self.fast), given.physics) for each in self.averages])
+            given = Batch(self.store.take(self.judged_by[first : first + size]), self.device)
+            results = torch.stack(
+                [finish(each(given.features, fast=self.fast), given.physics) for each in self.averages]
+            )
             result = results.mean(dim=0)
             losses.append((float(self._misfit(result, given)), len(result)))
             crop = crop or tuple(_plane(each[0]) for each in (given.physics.image, result, given.target))
@@ -245,38 +262,27 @@ class _Run:
         card = Card(
             architecture=self.averages[0].architecture, members=len(self.averages), data=data, command=told,
             training=self.training, steps=self.step, judged=self.best, seconds=round(seconds),
-            device=str(self.device), estimates=ESTIMATES,
+            device=str(self.device), estimates=ESTIMATES, ranges=_ranges(self.store),
         )  # fmt: skip
         return Weights(card, list(self.averages))
 
 
-class _Given:
-    """A batch as tensors: what the network is given, its microscope, and what it should say."""
-
-    def __init__(self, batch: Example, device: torch.device) -> None:
-        def of(values: Array, channel: bool = True) -> Tensor:
-            tensor = torch.from_numpy(np.ascontiguousarray(values)).to(device)
-            return tensor[:, None] if channel else tensor
-
-        self.features = of(batch.features, channel=False)
-        self.target, self.weight = of(batch.target), of(batch.weight)
-        anchor = of(batch.anchor)
-        background = of(batch.background)
-        self.physics = Physics(
-            otf=transform_psfs(of(batch.psf), anchor.shape[2:]),
-            image=of(batch.image),
-            background=background.reshape(-1, *[1] * (anchor.ndim - 1)),
-            anchor=anchor,
-            inverse_sensitivity=of(batch.caught),
-            margin=[(size - 1) // 2 for size in batch.psf.shape[1:]],
-        )
+def _ranges(store: Store) -> dict[str, tuple[float, float]]:
+    """Return what most examples lie within."""
+    cases = []
+    for number in np.linspace(0, store.count - 1, min(store.count, MOST_MEASURED)).astype(int):
+        one = store.take([int(number)])
+        image = one.image[0] if one.image.ndim == 4 else one.image
+        width = float(np.square(one.psf, dtype=np.float64).sum()) ** (-1 / (one.psf.ndim - 1))
+        cases.append({"psf_width": width, **noise_of(image, float(one.background[0]))})
+    return ranges_of(cases)
 
 
 def _new_members(training: Training, dims: int) -> list[Restorer]:
     if training.start != "new":
         known = load_weights(training.start, dims)
         return [_copy(known.members[number % len(known.members)]) for number in range(training.members)]
-    shape = Architecture(kind=training.network, dims=dims, width=training.width, fine=training.fine)
+    shape = Architecture(kind=training.network, dims=2 if dims == 2 else 3, width=training.width, fine=training.fine)
     return [Restorer(shape, len(ESTIMATES)) for _ in range(training.members)]
 
 
@@ -287,23 +293,8 @@ def _copy(member: Restorer) -> Restorer:
 
 
 def _pace(step: int, steps: int) -> float:
-    """Return the share of the learning rate: up over the first twentieth, down along a cosine."""
-    rise = max(1, steps // 20)
-    if step < rise:
-        return (step + 1) / rise
-    return 0.5 + 0.5 * math.cos(math.pi * (step - rise) / max(1, steps - rise))
-
-
-def _turned(batch: Example, random: np.random.Generator, dims: int) -> Example:
-    """Return the batch mirrored and turned about z, PSF and all; it needs PSFs of odd sizes and margins alike."""
-    flips = [axis for axis in (-2, -1) if random.random() < 0.5]
-    swap = bool(random.random() < 0.5)
-
-    def of(values: Array) -> Array:
-        values = np.flip(values, flips) if flips else values
-        return values.swapaxes(-1, -2) if swap else values
-
-    return Example(**{name: of(values) if values.ndim > 1 else values for name, values in vars(batch).items()})
+    """Return the share of the learning rate: up over the first twentieth, down over the last third."""
+    return min((step + 1) / max(1, steps // 20), 1.0, (steps - step) / max(1, steps // 3))
 
 
 def _plane(values: Tensor) -> Array:

@@ -44,15 +44,29 @@ class Training(Settings):
     )
     batch: int = field(4, title="Batch", description="Frames learned from at once.", ge=1, le=256)
     patch: int = field(
-        128, title="Patch", description="Size of a frame in y and x.", unit="pixels", ge=16, le=1024, advanced=True
+        128,
+        title="Patch",
+        description="Size of a frame in y and x.",
+        unit="pixels",
+        ge=16,
+        le=1024,
+        multiple_of=8,
+        advanced=True,
     )
     planes: int = field(
-        16, title="Planes", description="Size of a frame in z, of stacks.", unit="planes", ge=4, le=256, advanced=True
+        16,
+        title="Planes",
+        description="Size of a frame in z, of stacks.",
+        unit="planes",
+        ge=4,
+        le=256,
+        multiple_of=4,
+        advanced=True,
     )
     rate: float = field(
         3e-4,
         title="Learning rate",
-        description="The largest step; it rises over the first twentieth of the steps and falls to nothing at the end.",
+        description="The largest step; it rises over the first twentieth of the steps and falls to nothing over the last third.",
         gt=0,
         le=0.1,
         slider="log",
@@ -108,4 +122,6 @@ class Training(Settings):
         description="Auto computes in bfloat16 where the processor does so faster.",
         advanced=True,
     )
-    seed: int = field(0, title="Seed", description="The same seed trains the same network.", ge=0, le=2**31, advanced=True)
+    seed: int = field(
+        0, title="Seed", description="The same seed trains the same network.", ge=0, le=2**31, advanced=True
+    )

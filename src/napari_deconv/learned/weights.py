@@ -40,6 +40,7 @@ class Card(Settings):
     seconds: float = 0.0
     device: str = "cpu"
     licence: str = "BSD-3-Clause"
+    ranges: dict[str, tuple[float, float]] = {}
     figures: dict[str, float] = {}
 
 
@@ -63,6 +64,7 @@ def save_weights(file: Path, weights: Weights) -> None:
     card = weights.card.model_dump_json()
     beside = file.with_suffix(".new")
     save_file(tensors, beside, metadata={"napari-deconv": card})
+    beside.chmod(0o644)
     beside.replace(file)
     file.with_suffix(".json").write_text(json.dumps(json.loads(card), indent=1) + "\n", encoding="utf-8")
 
@@ -84,7 +86,9 @@ def load_weights(named: str | Path, dims: int = 2) -> Weights:
     found = _loaded(str(path), told.st_mtime_ns, told.st_size)
     if found.card.architecture.dims != dims:
         wants = {2: "flat images", 3: "stacks"}
-        raise ValueError(f"the weights {path.name} are for {wants[found.card.architecture.dims]}, not for {wants[dims]}: choose others")
+        raise ValueError(
+            f"the weights {path.name} are for {wants[found.card.architecture.dims]}, not for {wants[dims]}: choose others"
+        )
     return found
 
 
@@ -109,7 +113,9 @@ def _loaded(path: str, changed: int, size: int) -> Weights:
 
 def _member(card: Card, number: int, tensors: dict[str, Any]) -> Restorer:
     member = Restorer(card.architecture, len(card.estimates))
-    mine = {name.removeprefix(f"{number}."): values for name, values in tensors.items() if name.startswith(f"{number}.")}
+    mine = {
+        name.removeprefix(f"{number}."): values for name, values in tensors.items() if name.startswith(f"{number}.")
+    }
     try:
         member.load_state_dict(mine)
     except RuntimeError:

@@ -58,7 +58,7 @@ def gather_features(problem: Problem) -> Generator[Estimate, None, Features]:
 
     blur, unit = problem.blur, max(problem.scale, 1e-30)
     found: dict[str, Tensor] = {}
-    runs = [(f"tv-{weight:g}", depths, {"tv": weight}) for weight, depths in SMOOTH.items()] + [("rl", DEPTHS, {})]
+    runs = [*((f"tv-{weight:g}", depths, weight) for weight, depths in SMOOTH.items()), ("rl", DEPTHS, 0.0)]
     done, anchor = 0, blur.new_object()
     for noise in NOISES:
         done += 1
@@ -66,8 +66,8 @@ def gather_features(problem: Problem) -> Generator[Estimate, None, Features]:
             for estimate in estimates:
                 found[f"wiener-{noise:g}"] = blur.crop(estimate.object) / unit
                 yield Estimate(estimate.object, done, STEPS)
-    for name, depths, values in runs:
-        method = RichardsonLucy(iterations=max(depths), acceleration="heavy-ball", **values)
+    for name, depths, tv in runs:
+        method = RichardsonLucy(iterations=max(depths), acceleration="heavy-ball", tv=tv)
         with closing(method.iterate(problem)) as estimates:
             for estimate in estimates:
                 done += 1

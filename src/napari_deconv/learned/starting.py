@@ -1,0 +1,98 @@
+"""From what a person has to a training's source: an image and a recipe, folders of pairs, or nothing but a wish to simulate.
+
+Panel, command line and scripts all come through here, so that PSF and background are those that `restore` would take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..image import Image
+from ..posing import compute_psf_at, resolve_psf
+from ..recipe import Recipe
+from .shapes import Array
+from .sources import OwnImage, Pairs, Simulation
+
+__all__ = ["dims_of", "own_image", "paired", "read_pairs", "simulated"]
+
+IMAGES = (".tif", ".tiff", ".zarr")
+STACK_KERNEL, STACK_PATCH = (15, 25, 25), (16, 64)
+
+
+def dims_of(image: Image) -> int:
+    """Return 2 for a flat image, 3 for a stack."""
+    return 3 if image.spatial_shape[0] > 1 else 2
+
+
+def simulated(image: Image | None, recipe: Recipe, *, dims: int = 2, seed: int = 0) -> Simulation:
+    """Return simulation through the microscope of an image and a recipe, or through random ones where there is no image."""
+    if image is None:
+        return Simulation(seed=seed) if dims == 2 else Simulation(seed=seed, kernel=STACK_KERNEL)
+    psf, voxel = _psf_of(image, recipe)
+    return Simulation(seed=seed, psf=psf, voxel=voxel)
+
+
+def own_image(image: Image, recipe: Recipe, *, time: int = 0, channel: int = 0, seed: int = 0) -> OwnImage:
+    """Return a source that learns from one volume of an image alone."""
+    psf, voxel = _psf_of(image, recipe, channel)
+    return OwnImage(np.asarray(image.block(time, channel), dtype=np.float32), psf, voxel, recipe.background, seed)
+
+
+def paired(low: Sequence[Image], high: Sequence[Image], recipe: Recipe, *, seed: int = 0) -> Pairs:
+    """Return a source of pairs of images, every channel and time point of them.
+
+    Raises
+    ------
+    ValueError
+        when there are none, or their numbers or shapes differ.
+    """
+    if not low:
+        raise ValueError("there are no images to train from: give some of low and as many of high quality")
+    psf, voxel = _psf_of(low[0], recipe)
+    return Pairs(_volumes(low), _volumes(high), psf, voxel, recipe.background, seed)
+
+
+def read_pairs(low: Path, high: Path, read: Any) -> tuple[list[Image], list[Image]]:
+    """Return the images of two folders (or files) that have the same names, read by a function of the path.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        when a folder is missing, or their names do not match.
+    """
+    if low.is_file() and high.is_file():
+        return [read(low)], [read(high)]
+    names = [_names(folder) for folder in (low, high)]
+    lonely = sorted(set(names[0]) ^ set(names[1]))
+    if lonely:
+        raise ValueError(f"{lonely[0]} is in only one of {low} and {high}: give both folders files of the same names")
+    if not names[0]:
+        raise ValueError(f"{low} holds no images ({', '.join(IMAGES)}): choose another folder")
+    return [read(low / name) for name in names[0]], [read(high / name) for name in names[0]]
+
+
+def _names(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}: check the path")
+    return sorted(path.name for path in folder.iterdir() if path.suffix.lower() in IMAGES)
+
+
+def _volumes(images: Sequence[Image]) -> list[Array]:
+    return [
+        np.asarray(image.block(time, channel), dtype=np.float32)
+        for image in images
+        for time in range(image.sizes.get("T", 1))
+        for channel in range(image.sizes.get("C", 1))
+    ]
+
+
+def _psf_of(image: Image, recipe: Recipe, channel: int = 0) -> tuple[Array, tuple[float, float, float]]:
+    """Return the PSF in the middle of an image, and the image's voxel in µm."""
+    middle = (image.spatial_shape[0] - 1) / 2
+    psf = compute_psf_at(image, resolve_psf(image, recipe, channel), middle)
+    z, y, x = (pitch or 1.0 for pitch in image.spacing)
+    return psf, (z, y, x)
