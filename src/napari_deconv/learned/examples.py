@@ -20,12 +20,16 @@ from ..methods.blur import Blur
 from ..methods.features import gather_features
 from ..posing import pose_problem
 from ..psf.base import fitted
+from .ranges import noise_of, ranges_of
 from .shapes import Array
 
 if TYPE_CHECKING:
     from ..methods.base import Problem
 
-__all__ = ["Example", "Store", "example_of", "posed"]
+MOST_MEASURED = 400
+"""Examples that tell what weights are good for, at the most."""
+
+__all__ = ["Example", "Store", "example_of", "posed", "ranges_of_examples"]
 
 
 @dataclass(frozen=True)
@@ -150,3 +154,14 @@ class Store:
                 shape = (self.count, *np.shape(like))
                 self._arrays[name] = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
         return self._arrays[name]
+
+
+def ranges_of_examples(store: Store) -> dict[str, tuple[float, float]]:
+    """Return within what the PSF's width and the noise of most examples lie."""
+    cases = []
+    for number in np.linspace(0, store.count - 1, min(store.count, MOST_MEASURED)).astype(int):
+        one = store.take([int(number)])
+        image = one.image[0] if one.image.ndim == 4 else one.image
+        width = float(np.square(one.psf, dtype=np.float64).sum()) ** (-1 / (one.psf.ndim - 1))
+        cases.append({"psf_width": width, **noise_of(image, float(one.background[0]))})
+    return ranges_of(cases)

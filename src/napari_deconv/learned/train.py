@@ -25,9 +25,8 @@ from torch import Tensor, nn
 from ..methods.features import ESTIMATES
 from .adversary import Adversary
 from .batches import Batch, turned
-from .examples import Example, Store
+from .examples import Example, Store, ranges_of_examples
 from .networks import Architecture
-from .ranges import noise_of, ranges_of
 from .restorer import Restorer, finish
 from .shapes import Array
 from .sources import Source
@@ -38,8 +37,6 @@ __all__ = ["TrainingProgress", "train"]
 
 FIRST_SHARE = 0.3
 """Weight of the loss of the proposal, before it is made consistent with the photons."""
-MOST_MEASURED = 400
-"""Frames whose PSF and noise tell what the weights are good for, at the most."""
 MOST_JUDGED = 96
 """Frames that judge a training, at the most."""
 
@@ -262,20 +259,9 @@ class _Run:
         card = Card(
             architecture=self.averages[0].architecture, members=len(self.averages), data=data, command=told,
             training=self.training, steps=self.step, judged=self.best, seconds=round(seconds),
-            device=str(self.device), estimates=ESTIMATES, ranges=_ranges(self.store),
+            device=str(self.device), estimates=ESTIMATES, ranges=ranges_of_examples(self.store),
         )  # fmt: skip
         return Weights(card, list(self.averages))
-
-
-def _ranges(store: Store) -> dict[str, tuple[float, float]]:
-    """Return what most examples lie within."""
-    cases = []
-    for number in np.linspace(0, store.count - 1, min(store.count, MOST_MEASURED)).astype(int):
-        one = store.take([int(number)])
-        image = one.image[0] if one.image.ndim == 4 else one.image
-        width = float(np.square(one.psf, dtype=np.float64).sum()) ** (-1 / (one.psf.ndim - 1))
-        cases.append({"psf_width": width, **noise_of(image, float(one.background[0]))})
-    return ranges_of(cases)
 
 
 def _new_members(training: Training, dims: int) -> list[Restorer]:

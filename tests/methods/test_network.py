@@ -1,0 +1,124 @@
+"""The method Network: with the weights that come with the package, and with one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.scenes import Array, blobs, blurred, gaussian_psf, nrmse, photographed, saved_psf
+
+import napari_deconv as nd
+from napari_deconv.learned.examples import posed
+from napari_deconv.learned.weights import bundled_file, load_weights
+from napari_deconv.methods import network
+from napari_deconv.methods.features import gather_features
+
+WIDE = gaussian_psf((1, 13, 13), sigma=1.8)
+SURE = {"kind": "network", "fallback": "never"}
+
+
+def dense(shape: tuple[int, int, int] = (1, 96, 96), photons: float = 100.0, seed: int = 3) -> tuple[Array, Array]:
+    """Return a noisy image of crowded things of this many photons, over two counts, and its truth."""
+    thing = blobs(shape, margin=(0, 2, 2), count=shape[1] * shape[2] // 60, seed=seed)
+    thing = thing * photons / blurred(thing, WIDE).max()
+    return photographed(thing, WIDE, 2.0), thing
+
+
+def restored(image: Array, psf: Array, folder: Path, method: Any, **more: Any) -> nd.Image:
+    recipe = {"psf": saved_psf(folder, psf), "method": method, **more}
+    return nd.restored(nd.Image(image, voxel=(0.2, 0.08, 0.08)), recipe, device="cpu")
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_the_weights_that_come_with_the_package_are_small_and_say_how_they_came_about(dims: int) -> None:
+    card = load_weights("bundled", dims).card
+    assert card.architecture.dims == dims
+    assert card.data
+    assert card.command.startswith("napari-deconv train")
+    assert card.steps == card.training.steps > 100
+    assert card.licence
+    assert set(card.ranges) == {"psf_width", "bright_noise", "dark_noise"}
+    assert sum(bundled_file(each).stat().st_size for each in (2, 3)) < 10e6
+
+
+def test_it_comes_nearer_the_truth_than_richardson_lucy_where_photons_are_few(tmp_path: Path) -> None:
+    image, truth = dense(photons=20.0)
+    ours = restored(image, WIDE, tmp_path, "network")
+    theirs = restored(image, WIDE, tmp_path, "richardson-lucy")
+    assert ours.history[-1]["choices"][0]["name"] == "network"
+    assert nrmse(ours.numpy(), truth) < 0.97 * nrmse(theirs.numpy(), truth)
+
+
+@pytest.mark.parametrize("level", [3.0, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e4, 1e5])
+def test_an_even_field_stays_even_through_the_weights(level: float, tmp_path: Path) -> None:
+    image = np.full((1, 72, 72), level, np.float32)
+    image[0, 0, 0] *= 1.0001
+    result = restored(image, WIDE, tmp_path, SURE, background=0.1 * level).numpy()[0, 16:-16, 16:-16]
+    assert result.std() < 1e-3 * result.mean()
+    assert result.mean() == pytest.approx(0.9 * level, rel=0.01)
+
+
+def test_light_is_kept_to_a_hundredth_and_the_residual_is_noise(tmp_path: Path) -> None:
+    image, _ = dense(photons=100.0)
+    result = restored(image, WIDE, tmp_path, SURE, background=2.0).numpy()
+    inside = (slice(None), slice(8, -8), slice(8, -8))
+    expected = blurred(result, WIDE)[inside] + 2.0
+    assert expected.sum() == pytest.approx(image[inside].sum(dtype=float), rel=0.01)
+    assert 0.85 < float(np.mean((image[inside] - expected) ** 2 / expected)) < 1.15
+
+
+def test_cut_into_pieces_the_networks_answer_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, _ = dense((1, 200, 232))
+    problem = posed(image, WIDE, (1.0, 1.0, 1.0), 2.0)
+    run = gather_features(problem)
+    while True:
+        try:
+            next(run)
+        except StopIteration as finished:
+            values = finished.value.values[None, :, 0]
+            break
+    member = load_weights("bundled", 2).members[0]
+    with torch.no_grad():
+        whole = network.propose(member, values, (3, 5)).estimate
+        monkeypatch.setitem(network.MOST, 2, 60 * 60)
+        cut = network.propose(member, values, (3, 5)).estimate
+    assert float((whole - cut).abs().max()) < 1e-5 * float(whole.max())
+
+
+def test_outside_what_it_was_trained_on_it_falls_back_and_says_so(tmp_path: Path) -> None:
+    wide = gaussian_psf((1, 61, 61), sigma=14.0)
+    thing = blobs((1, 64, 64), margin=(0, 4, 4), count=20)
+    image = photographed(thing, wide, 20.0)
+    told = restored(image, wide, tmp_path, "network")
+    choice = told.history[-1]["choices"][0]
+    assert "pixels wide, outside the" in choice["why"]
+    assert "Richardson-Lucy restores the image instead" in choice["why"]
+    theirs = restored(image, wide, tmp_path, "richardson-lucy")
+    np.testing.assert_array_equal(told.numpy(), theirs.numpy())
+    sure = restored(image, wide, tmp_path, SURE)
+    assert not np.array_equal(sure.numpy(), theirs.numpy())
+
+
+def test_own_weights_are_taken_and_wrong_ones_refused(tmp_path: Path) -> None:
+    image, _ = dense((1, 48, 48))
+    file = bundled_file(2)
+    same = restored(image, WIDE, tmp_path, {**SURE, "weights": str(file)})
+    np.testing.assert_array_equal(same.numpy(), restored(image, WIDE, tmp_path, SURE).numpy())
+    with pytest.raises(ValueError, match="for stacks, not for flat images"):
+        restored(image, WIDE, tmp_path, {**SURE, "weights": str(bundled_file(3))})
+    with pytest.raises(FileNotFoundError, match="there are no weights"):
+        restored(image, WIDE, tmp_path, {**SURE, "weights": "none.safetensors"})
+
+
+def test_a_wrong_psf_costs_no_more_than_it_costs_total_variation(tmp_path: Path) -> None:
+    image, truth = dense(photons=100.0)
+    wrong = gaussian_psf((1, 13, 13), sigma=2.0)
+    smooth = {"kind": "richardson-lucy", "tv": 0.01, "iterations": 40}
+    lost = {}
+    for name, method in (("network", SURE), ("tv", smooth)):
+        right, worse = (nrmse(restored(image, psf, tmp_path, method).numpy(), truth) for psf in (WIDE, wrong))
+        lost[name] = worse / right
+    assert lost["network"] < lost["tv"] + 0.05
