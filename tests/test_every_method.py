@@ -51,6 +51,10 @@ def cases() -> list[Any]:
         table.append(pytest.param({"kind": kind}, id=kind))
         few = {"iterations": 12} if "iterations" in method.model_fields else {}
         for field in describe(method):
+            if (
+                field.name == "fallback"
+            ):  # the network without its fallback is for flat images alone: tests/methods/test_network.py
+                continue
             for value in other_values(field):
                 name = (
                     f"{kind}-{field.name}-{value:.3g}" if isinstance(value, float) else f"{kind}-{field.name}-{value}"

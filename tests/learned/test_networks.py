@@ -65,9 +65,9 @@ def test_where_all_estimates_agree_nothing_is_added_whatever_the_weights(level: 
     assert float(made.mean()) == pytest.approx(level, rel=1e-6)
 
 
-def problem_and_features(shape: tuple[int, int, int] = (1, 40, 44), psf: Any = PSF) -> Any:
+def problem_and_features(shape: tuple[int, int, int] = (1, 40, 44), psf: Any = PSF, background: float = 20.0) -> Any:
     thing = blobs(shape, margin=(0, 7, 7))
-    problem = posed(photographed(thing, psf, 20.0), psf, (1.0, 1.0, 1.0), 20.0)
+    problem = posed(photographed(thing, psf, background), psf, (1.0, 1.0, 1.0), background)
     gathering = gather_features(problem)
     while True:
         try:
@@ -90,7 +90,7 @@ def test_the_last_step_is_the_engines_own(shape: tuple[int, int, int]) -> None:
 
 
 def test_a_result_is_never_negative_and_keeps_the_light() -> None:
-    problem, features = problem_and_features()
+    problem, features = problem_and_features(background=0.0)
     network = shaken(Restorer(Architecture(width=8, fine=8), len(ESTIMATES)))
     physics = physics_of(problem, features.anchor)
     with torch.no_grad():

@@ -54,7 +54,7 @@ class Physics:
         return self._framed(self._filtered(self.completed(estimate), self.otf))
 
     def consistent(self, estimate: Tensor) -> Tensor:
-        """Return the estimates after one step up the likelihood; their total light agrees with the images'."""
+        """Return the estimates after one step up the likelihood; without background their total light is the images'."""
         expected = (self.seen(estimate) + self.background).clamp(min=LEAST)
         ratio = self.image / expected
         if self.mask is not None:

@@ -19,7 +19,7 @@ from .networks import Architecture
 from .restorer import Restorer
 from .training import Training
 
-__all__ = ["BUNDLED", "Card", "Weights", "has_fast_bfloat16", "load_weights", "save_weights"]
+__all__ = ["BUNDLED", "Card", "Weights", "has_bundled", "has_fast_bfloat16", "load_weights", "save_weights"]
 
 BUNDLED = {2: "flat.safetensors", 3: "stack.safetensors"}
 """Files that come with the package, by dimensions."""
@@ -80,6 +80,11 @@ def load_weights(named: str | Path, dims: int = 2) -> Weights:
         when the file holds something else, or weights for other dimensions.
     """
     path = bundled_file(dims) if str(named) == "bundled" else Path(named).expanduser()
+    if str(named) == "bundled" and not path.is_file():
+        raise FileNotFoundError(
+            "no weights for stacks come with the package yet: train some (napari-deconv train --stacks --set train.start=new), "
+            "or choose another method"
+        )
     if not path.is_file():
         raise FileNotFoundError(f"there are no weights {path}: check the path, or take 'bundled'")
     told = path.stat()
@@ -95,6 +100,11 @@ def load_weights(named: str | Path, dims: int = 2) -> Weights:
 def bundled_file(dims: int) -> Path:
     """Return where the package's own weights are, whether they exist or not."""
     return Path(str(files(__package__) / "bundled" / BUNDLED[dims]))
+
+
+def has_bundled(dims: int) -> bool:
+    """Whether weights for so many dimensions come with the package."""
+    return bundled_file(dims).is_file()
 
 
 @lru_cache(maxsize=4)

@@ -1,7 +1,7 @@
 """What a network is given: the classical estimates of one block, from cautious to converged, each in units of the image's scale.
 
     image      (y - b) / scale
-    estimates  Richardson-Lucy (heavy ball) after 3 to 60 iterations; with total variation; Wiener filters; all in the object's units
+    estimates  Richardson-Lucy (heavy ball) after 3 to 60 iterations; with total variation; Wiener filters that keep the light
     residual   H'(y - b - H x) / s of Richardson-Lucy after 12 iterations: what that has not explained
 
 Being made by the engine's own methods, they know the PSF, the mask of saturated pixels and the light from beyond the frame; counts
@@ -10,7 +10,7 @@ times any factor give the same.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,13 +22,15 @@ from .richardson_lucy import RichardsonLucy
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["ESTIMATES", "STEPS", "Features", "gather_features"]
+__all__ = ["ESTIMATES", "STEPS", "Features", "gather_features", "hold_between"]
 
 DEPTHS = (3, 6, 12, 25, 60)
 SMOOTH = {0.01: (25,), 0.06: (8, 25)}
 """Weight of total variation -> iterations."""
 NOISES = (0.3, 0.03, 0.003)
 ANCHOR = 12
+NEAR = 5
+"""Voxels a side of the neighbourhood that holds the estimates with total variation."""
 
 ESTIMATES = (
     *(f"rl-{depth}" for depth in DEPTHS),
@@ -64,7 +66,7 @@ def gather_features(problem: Problem) -> Generator[Estimate, None, Features]:
         done += 1
         with closing(Wiener(noise=noise).iterate(problem)) as estimates:
             for estimate in estimates:
-                found[f"wiener-{noise:g}"] = blur.crop(estimate.object) / unit
+                found[f"wiener-{noise:g}"] = blur.crop(estimate.object) * ((1 + noise) / unit)
                 yield Estimate(estimate.object, done, STEPS)
     for name, depths, tv in runs:
         method = RichardsonLucy(iterations=max(depths), acceleration="heavy-ball", tv=tv)
@@ -76,7 +78,29 @@ def gather_features(problem: Problem) -> Generator[Estimate, None, Features]:
                 if name == "rl" and estimate.step == ANCHOR:
                     anchor = estimate.object / unit
                 yield Estimate(estimate.object, done, STEPS)
+    hold_between(
+        [found[name] for name in ESTIMATES if name.startswith("tv")], [found[f"rl-{depth}"] for depth in DEPTHS]
+    )
     light = (problem.image - problem.background) / unit
     missed = blur.adjoint(light - blur.forward(anchor)).mul_(blur.inverse_sensitivity)
     channels = [light, *(found[name] for name in ESTIMATES), blur.crop(missed)]
     return Features(torch.stack(channels), anchor)
+
+
+def hold_between(swinging: Sequence[Tensor], steady: Sequence[Tensor]) -> None:
+    """Hold estimates (Z, Y, X), in place, between the least and the most that steady ones show nearby.
+
+    The late step of total variation swings about an even field by about the penalty's weight; in noise it lies well between.
+    """
+    import torch
+
+    near = [min(NEAR, size - 1 + size % 2) for size in steady[0].shape]
+    sides = [size // 2 for size in near]
+
+    def most(values: Tensor) -> Tensor:
+        return torch.nn.functional.max_pool3d(values[None, None], near, stride=1, padding=sides)[0, 0]
+
+    highest = most(torch.stack(list(steady)).amax(dim=0))
+    lowest = -most(-torch.stack(list(steady)).amin(dim=0))
+    for each in swinging:
+        each.copy_(torch.minimum(torch.maximum(each, lowest), highest))

@@ -78,12 +78,7 @@ class Network(Method):
 
     def choose(self, problem: Problem) -> Generator[Trial, None, Choice]:
         """Return who restores: the network (0), or Richardson-Lucy with so many iterations."""
-        from ..learned.ranges import describe_case, outside
-
-        weights = self._load(problem)
-        broken = outside(
-            describe_case(problem.image, problem.background, problem.scale, problem.blur), weights.card.ranges
-        )
+        broken = self._outside(problem)
         if not broken:
             return Choice("network", 0, "PSF and noise lie within what the weights were trained on")
         instead = yield from RichardsonLucy().choose(problem)
@@ -119,10 +114,25 @@ class Network(Method):
         thing[problem.blur.frame] = restored * max(problem.scale, 1e-30)
         yield Estimate(thing, self.steps, self.steps)
 
+    def _outside(self, problem: Problem) -> str:
+        """Say in a clause why the network is not for this image; empty where it is."""
+        from ..learned.ranges import describe_case, outside
+        from ..learned.weights import has_bundled
+
+        if self.weights == "bundled" and not has_bundled(_dims_of(problem)):
+            return "the weights that come with the package are for flat images"
+        case = describe_case(problem.image, problem.background, problem.scale, problem.blur)
+        return outside(case, self._load(problem).card.ranges)
+
     def _load(self, problem: Problem) -> Weights:
         from ..learned.weights import load_weights
 
-        return load_weights(self.weights, 2 if problem.image.shape[0] == 1 else 3)
+        return load_weights(self.weights, _dims_of(problem))
+
+
+def _dims_of(problem: Problem) -> int:
+    """Return 2 for a flat image, 3 for a stack."""
+    return 2 if problem.image.shape[0] == 1 else 3
 
 
 def restore_features(features: Features, problem: Problem, weights: Weights) -> Tensor:
