@@ -5,19 +5,21 @@ trained for it. It chooses among them, adds a bounded correction, and one step o
 
     image, PSF  -->  estimates  -->  network  -->  x1  -->  x1 + t (RL(x1) - x1)
 
-Whether the image lies within what the weights were trained on (width of the PSF, noise) is decided once for the whole image; where it
-does not, Richardson-Lucy with automatic iterations restores it instead, and the record says so.
+Who restores is decided once for the whole image: the network where PSF and noise lie within what the weights were trained on and it
+predicts photons that were held back better than Richardson-Lucy with automatic iterations; otherwise the latter, and the record says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from ..noise import estimate_noise, smoothed
 from ..settings import field
 from .base import Estimate, Method, Problem
 from .features import STEPS, Features, gather_features
-from .heldout import Choice
+from .heldout import Choice, Split
 from .richardson_lucy import RichardsonLucy
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Network"]
 
+DRAWS = 2
+"""Splits of the noise that judge between the network and Richardson-Lucy."""
 HALO = 48
 """Pixels of neighbourhood beyond which a network's answer does not change in the sixth digit."""
 MOST = {2: 2**20, 3: 2**21}
@@ -56,9 +60,9 @@ class Network(Method):
     )
     fallback: Literal["auto", "never"] = field(
         "auto",
-        title="Outside its training",
-        description="Auto restores with Richardson-Lucy instead when PSF or noise lie outside what the weights were trained on, "
-        "and says so; never takes the network all the same.",
+        title="Fallback",
+        description="Auto restores with Richardson-Lucy instead, and says so, where PSF or noise lie outside what the weights were "
+        "trained on or the network predicts held-back photons worse; never takes the network all the same.",
     )
 
     @property
@@ -77,13 +81,22 @@ class Network(Method):
         return HALO // 4, HALO, HALO
 
     def choose(self, problem: Problem) -> Generator[Trial, None, Choice]:
-        """Return who restores: the network (0), or Richardson-Lucy with so many iterations."""
+        """Return who restores: the network (0), or Richardson-Lucy with so many iterations; held-back photons judge."""
         broken = self._outside(problem)
-        if not broken:
-            return Choice("network", 0, "PSF and noise lie within what the weights were trained on")
         instead = yield from RichardsonLucy().choose(problem)
-        why = f"{broken}: Richardson-Lucy restores the image instead; {instead.why}"
-        return Choice("iterations", instead.value, why, instead.curve)
+        told = f"Richardson-Lucy restores the image instead; {instead.why}"
+        if broken:
+            return Choice("iterations", instead.value, f"{broken}: {told}", instead.curve)
+        variance = estimate_noise(problem.image.cpu().numpy()).variance(smoothed(problem.image))
+        splits = [Split(problem, variance, seed) for seed in range(DRAWS)]
+        ours, theirs = (
+            _missed(each, splits) for each in (self.provisional(1), RichardsonLucy().settled(instead.value))
+        )
+        if ours < theirs:
+            why = f"held-back photons are missed by {ours:.4g}, by {theirs:.4g} with Richardson-Lucy"
+            return Choice("network", 0, f"PSF and noise lie within what the weights were trained on, and {why}")
+        why = f"held-back photons are missed by {ours:.4g} with the network and by {theirs:.4g} without"
+        return Choice("iterations", instead.value, f"{why}: {told}", instead.curve)
 
     def settled(self, value: float) -> Any:
         """Return who restores, itself included."""
@@ -128,6 +141,17 @@ class Network(Method):
         from ..learned.weights import load_weights
 
         return load_weights(self.weights, _dims_of(problem))
+
+
+def _missed(method: Method, splits: Sequence[Split]) -> float:
+    """Return by how much a method's estimates of one part of the light miss the other, the blur undone; relative."""
+    scores = []
+    for split in splits:
+        with closing(method.iterate(split.train)) as estimates:
+            for estimate in estimates:
+                last = estimate.object
+            scores.append(float(split.object_score(last).mean()) / max(split.train.scale, 1e-30) ** 2)
+    return sum(scores) / len(scores)
 
 
 def _dims_of(problem: Problem) -> int:
