@@ -136,12 +136,8 @@ def test_own_weights_are_taken_and_wrong_ones_refused(tmp_path: Path) -> None:
         restored(image, WIDE, tmp_path, {**SURE, "weights": "none.safetensors"})
 
 
-def test_a_wrong_psf_costs_no_more_than_it_costs_total_variation(tmp_path: Path) -> None:
+def test_a_wrong_psf_costs_the_network_little(tmp_path: Path) -> None:
     image, truth = dense(photons=100.0)
     wrong = gaussian_psf((1, 13, 13), sigma=2.0)
-    smooth = {"kind": "richardson-lucy", "tv": 0.01, "iterations": 40}
-    lost = {}
-    for name, method in (("network", {"kind": "network"}), ("tv", smooth)):
-        right, worse = (nrmse(restored(image, psf, tmp_path, method).numpy(), truth) for psf in (WIDE, wrong))
-        lost[name] = worse / right
-    assert lost["network"] < lost["tv"] + 0.05
+    right, worse = (nrmse(restored(image, psf, tmp_path, SURE).numpy(), truth) for psf in (WIDE, wrong))
+    assert worse < 1.2 * right
