@@ -141,3 +141,13 @@ def test_a_wrong_psf_costs_the_network_little(tmp_path: Path) -> None:
     wrong = gaussian_psf((1, 13, 13), sigma=2.0)
     right, worse = (nrmse(restored(image, psf, tmp_path, SURE).numpy(), truth) for psf in (WIDE, wrong))
     assert worse < 1.2 * right
+
+
+def test_tiles_for_want_of_memory_give_what_the_whole_gives(tmp_path: Path) -> None:
+    image, _ = dense((1, 150, 170))
+    recipe = {"psf": saved_psf(tmp_path, WIDE), "method": SURE, "background": 2.0}
+    whole = nd.restored(nd.Image(image), recipe, device="cpu")
+    tiled = nd.restored(nd.Image(image), recipe, device="cpu", memory=int(4 * network.Network.volumes * 110 * 110))
+    assert whole.history[-1]["tiles"] == 1
+    assert tiled.history[-1]["tiles"] >= 4
+    assert nrmse(tiled.numpy(), whole.numpy()) < 0.02

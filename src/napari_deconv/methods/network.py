@@ -35,6 +35,8 @@ DRAWS = 2
 """Splits of the noise that judge between the network and Richardson-Lucy."""
 HALO = 48
 """Pixels of neighbourhood beyond which a network's answer does not change in the sixth digit."""
+TILE_HALO = (4, 12, 12)
+"""Halo of the engine's tiles (z, y, x), where memory is short; pieces within one tile have the whole `HALO`."""
 MOST = {2: 2**20, 3: 2**21}
 """Voxels that a network is given at once, by dimensions."""
 
@@ -77,8 +79,8 @@ class Network(Method):
 
     @property
     def halo(self) -> tuple[int, int, int]:
-        """What the network sees around a pixel."""
-        return HALO // 4, HALO, HALO
+        """What makes tiles as alike as those of Richardson-Lucy, of which the network's estimates are; see `TILE_HALO`."""
+        return TILE_HALO
 
     def choose(self, problem: Problem) -> Generator[Trial, None, Choice]:
         """Return who restores: the network (0), or Richardson-Lucy with so many iterations; held-back photons judge."""
