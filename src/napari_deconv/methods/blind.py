@@ -61,6 +61,7 @@ class Blind(Method):
     reference: ClassVar[str] = "Holmes 1992; Markham & Conchello 1999"
     order: ClassVar[int] = 40
     volumes: ClassVar[float] = 18.0
+    reach: ClassVar[float] = 2.0
 
     kind: Literal["blind"] = "blind"
     width: Annotated[float, Field(ge=0.5, le=2)] | Literal["auto"] = field(
