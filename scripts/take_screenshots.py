@@ -180,6 +180,21 @@ def fit(viewer: Any) -> None:
     take(viewer, "fit")
 
 
+def train(viewer: Any) -> None:
+    """Fine-tune the bundled weights on the flat sample, and take the panel while it learns."""
+    for layer in list(viewer.layers):
+        layer.visible = False
+    viewer.open_sample("napari-deconv", "cells-2d")
+    _, panel = viewer.window.add_plugin_dock_widget("napari-deconv", "Train")
+    for name, value in {"images": 16, "steps": 40, "patch": 64, "judgements": 10}.items():
+        panel.model.type(name, value)
+    wait(lambda: panel.run.isEnabled())
+    press(panel, "train")
+    wait(lambda: len(panel.curve.judged) >= 6, RUN)
+    take(viewer, "train")
+    wait(lambda: panel.job is None, RUN)
+
+
 def press(panel: Any, name: str) -> None:
     """Press a button when it can be pressed."""
     button = panel.findChild(QPushButton, name)
@@ -207,6 +222,9 @@ def main() -> int:
     panel.parent().raise_()
     queue(viewer, panel)
     fit(viewer)
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["NAPARI_DECONV_HOME"] = home
+        train(viewer)
     viewer.close()
     return 0
 

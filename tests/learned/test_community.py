@@ -289,6 +289,35 @@ def test_history_says_which_model_it_was_and_what_it_cannot_know(flat_package: P
         run(flat_package, PLANE, tmp_path, sha256="0" * 16)
 
 
+def test_replay_on_the_command_line_wants_the_same_model(
+    flat_package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from napari_deconv.cli import main
+
+    package = Path(shutil.copytree(flat_package, tmp_path / "package"))
+    image, psf, result = tmp_path / "image.tif", saved_psf(tmp_path, PSF)["path"], tmp_path / "result.ome.tif"
+    nd.write(image, nd.Image(PLANE))
+    words = [
+        "restore",
+        str(image),
+        str(result),
+        "--psf",
+        psf,
+        "--method",
+        "community",
+        "--set",
+        f"method.path={package}",
+    ]
+    assert main(words) == 0
+    assert main(["replay", str(result), str(image), str(tmp_path / "again.ome.tif")]) == 0
+    np.testing.assert_array_equal(nd.read(tmp_path / "again.ome.tif").numpy(), nd.read(result).numpy())
+    told = yaml.safe_load((package / "rdf.yaml").read_text(encoding="utf-8"))
+    (package / "rdf.yaml").write_text(yaml.safe_dump({**told, "name": "Another model"}), encoding="utf-8")
+    capsys.readouterr()
+    assert main(["replay", str(result), str(image), str(tmp_path / "third.ome.tif")]) == 2
+    assert "not the one recorded" in capsys.readouterr().err
+
+
 # What does not fit is refused in one sentence.
 
 

@@ -70,6 +70,22 @@ def share(
 
 
 @models.command()
+def export(
+    model: Annotated[str, Argument(metavar="MODEL", help="One of your models, a file of weights, or bundled.")],
+    output: Annotated[Path, Argument(metavar="OUTPUT", help="The package to write (.zip).")],
+    stacks: Annotated[bool, Option("--stacks", help="Of the bundled weights, those for stacks.")] = False,
+    name: Annotated[str, Option("--name", metavar="NAME", help="What the package calls the model.")] = "",
+    overwrite: Annotated[bool, Option("--overwrite", help="Replace OUTPUT when it exists.")] = False,
+) -> None:
+    """Write a model as a package of the bioimage.io format, for other programs and for this one."""
+    from ..learned.exporting import export_model
+    from ..learned.shelf import SUFFIX, model_named
+
+    weights = model if model == "bundled" or model.endswith(SUFFIX) else str(model_named(model).path)
+    print(export_model(weights, output, dims=3 if stacks else 2, name=name, overwrite=overwrite))
+
+
+@models.command()
 def remove(name: Name) -> None:
     """Delete one of your models."""
     from ..learned.shelf import remove as remove_kept

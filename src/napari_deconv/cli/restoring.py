@@ -51,6 +51,7 @@ def replay_file(
     if psf is not None:
         recipe = recipe.with_values({"psf.path": str(psf.absolute())})
     check_same_psf(record, recipe)
+    check_same_model(record, recipe)
     said = Told.load(record.get("told", {}))
     memory = record.get("memory", "auto") if run.memory == "auto" else run.memory
     _follow(Job(str(source), str(output), recipe, said, run.device, memory, overwrite), as_json)
@@ -75,6 +76,13 @@ def check_same_psf(record: Mapping[str, Any], recipe: Recipe) -> None:
             path = getattr(recipe.psf, "path", values.get("path"))
             model = psfs.family.parse({**values, "path": path})
             model.resolved(Image([[0.0]]))
+
+
+def check_same_model(record: Mapping[str, Any], recipe: Recipe) -> None:
+    """Refuse a model from a file that is not the one that was recorded."""
+    told = record.get("model", {}).get("sha256")
+    if told and "sha256" in type(recipe.method).model_fields:
+        recipe.method.replace(sha256=told).report()
 
 
 def _follow(job: Job, as_json: bool) -> None:

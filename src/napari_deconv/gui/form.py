@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 from ..settings import Described
 from .fields import Field, make_field
 from .fold import Fold
+from .weights_field import WeightsField, holds_weights
 
 __all__ = ["Form"]
 
@@ -22,7 +23,7 @@ class Form(QWidget):  # type: ignore[misc]
 
     def __init__(self, described: Sequence[Described], *, folded: str = "Advanced") -> None:
         super().__init__()
-        self.fields = {each.name: make_field(each) for each in described}
+        self.fields = {each.name: WeightsField(each) if holds_weights(each) else make_field(each) for each in described}
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)

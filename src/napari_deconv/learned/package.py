@@ -21,10 +21,13 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-__all__ = ["INSTALL", "Package"]
+__all__ = ["INSTALL", "KEY", "Package"]
 
 NAMES = ("rdf.yaml", "bioimageio.yaml", "model.yaml")
 INSTALL = "pip install 'napari-deconv[community]'"
+KEY = "napari_deconv"
+"""Where a description holds the card of a network that was exported from this program."""
+LARGEST_MANIFEST = 2**22
 LARGEST = 4 * 2**30
 """Bytes of a file that are read at most."""
 
@@ -102,6 +105,12 @@ class Package:
         """
         return _described(self)
 
+    @property
+    def card(self) -> Mapping[str, Any] | None:
+        """The card of a network that was exported from this program, None where the network is another's."""
+        held = (self.described()[1].get("config") or {}).get(KEY)
+        return held if isinstance(held, dict) and "architecture" in held else None
+
 
 def _bounded(name: str, size: int, read: Any) -> bytes:
     if size > LARGEST:
@@ -128,8 +137,13 @@ def _stamp(path: Path) -> tuple[int, ...]:
 def _described(package: Package) -> tuple[Any, Mapping[str, Any]]:
     import yaml
 
+    text = package.read(package.manifest)
+    if len(text) > LARGEST_MANIFEST:
+        raise ValueError(
+            f"{package.manifest} in {package.path.name} has {len(text) / 1e6:.0f} MB: that is no description"
+        )
     try:
-        values = yaml.safe_load(package.read(package.manifest))
+        values = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError):
         raise ValueError(
             f"{package.manifest} in {package.path.name} is not readable as YAML: get the package again"

@@ -85,16 +85,25 @@ def load_weights(named: str | Path, dims: int = 2) -> Weights:
             "no weights for stacks come with the package yet: train some (napari-deconv train --stacks --set train.start=new), "
             "or choose another method"
         )
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"there are no weights {path}: check the path, or take 'bundled'")
-    told = path.stat()
-    found = _loaded(str(path), told.st_mtime_ns, told.st_size)
+    found = _read(path)
     if found.card.architecture.dims != dims:
         wants = {2: "flat images", 3: "stacks"}
         raise ValueError(
             f"the weights {path.name} are for {wants[found.card.architecture.dims]}, not for {wants[dims]}: choose others"
         )
     return found
+
+
+def _read(path: Path) -> Weights:
+    """Return the weights of a file, or of a package that was exported from here."""
+    from .exported import is_package, load_exported
+
+    if is_package(path):
+        return load_exported(path)
+    told = path.stat()
+    return _loaded(str(path), told.st_mtime_ns, told.st_size)
 
 
 def bundled_file(dims: int) -> Path:

@@ -20,6 +20,7 @@ from pydantic import Field
 from ..settings import field
 from .base import Estimate, Method, Problem
 from .heldout import Choice
+from .network import Network
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,6 +32,9 @@ __all__ = ["Community"]
 
 Number = Annotated[float, Field(ge=-1e12, le=1e12)] | Literal["auto"]
 LABEL = "a community model does not know the PSF and can invent detail: compare its result with a classical one before measuring"
+OWN_LABEL = (
+    "what a network adds beyond the photons is what such images usually look like: compare with a classical result"
+)
 UNLIKE = 0.1
 """Correlation with the image below which no gain is fitted."""
 
@@ -44,7 +48,7 @@ class Community(Method):
     )
     reference: ClassVar[str] = "Ouyang et al., bioRxiv 2022.06.07.495102; what the model's own description cites"
     order: ClassVar[int] = 80
-    volumes: ClassVar[float] = 8.0
+    volumes: ClassVar[float] = 60.0
 
     kind: Literal["community"] = "community"
     path: str = field(
@@ -92,6 +96,8 @@ class Community(Method):
     @property
     def halo(self) -> tuple[int, int, int]:
         """What the package's description tells."""
+        if self._card is not None:
+            return Network().halo
         return self.opened().layout.halo
 
     @property
@@ -115,11 +121,18 @@ class Community(Method):
                 f"the model in {self.path} is not the one recorded ({model.sha256} instead of {self.sha256}): "
                 "restore the package, or clear method.sha256"
             )
-        if self.channel >= model.layout.channels:
+        if self._card is None and self.channel >= model.layout.channels:
             raise ValueError(
                 f"the model's output has {model.layout.channels} channels: method.channel {self.channel} is not among them"
             )
         return model
+
+    @property
+    def _card(self) -> Mapping[str, Any] | None:
+        """The card of a network that was exported from here; it knows the PSF as it did before."""
+        from ..learned.package import Package
+
+        return Package.open(self.path).card
 
     def report(self) -> Mapping[str, Any]:
         """Return which model it is, for the history."""
@@ -131,12 +144,17 @@ class Community(Method):
             "licence": str(told.license) if told.license else None,
             "weights": model.form,
             "sha256": model.sha256,
-            "notices": [LABEL],
+            "notices": [LABEL] if self._card is None else [OWN_LABEL],
         }
 
     def choose(self, problem: Problem) -> Generator[Trial, None, Choice]:
         """Return gain and offset, whichever is automatic, from a part of the image that is rich in light."""
         yield from ()
+        if self._card is not None:
+            gain, offset = (1.0 if self.gain == "auto" else self.gain), (0.0 if self.offset == "auto" else self.offset)
+            return Choice(
+                "gain", gain, "the network was exported from here and answers in counts", (), {"offset": offset}
+            )
         return _fitted(self, self._output(problem), problem)
 
     def settled_by(self, choice: Choice) -> Community:
@@ -159,6 +177,9 @@ class Community(Method):
         """Yield the object after each window that the network has seen; what it has not seen yet is the image."""
         if not isinstance(self.gain, float) or not isinstance(self.offset, float):
             raise ValueError("gain and offset are still 'auto': settle them first (Method.choose), or give numbers")
+        if self._card is not None:
+            yield from self._as_ours(problem, self.gain, self.offset)
+            return
         blur = problem.blur
         thing = blur.new_object()
         inside = blur.crop(thing)
@@ -166,6 +187,13 @@ class Community(Method):
         for part in self.opened().run(problem.image - problem.lift, _whole(problem), problem.place):
             inside[part.box] = part.values[self.channel] * self.gain + self.offset
             yield Estimate(thing, part.step, part.steps)
+
+    def _as_ours(self, problem: Problem, gain: float, offset: float) -> Generator[Estimate]:
+        """Yield the estimates of a network that was exported from here: classical ones on the way, its own last."""
+        self.opened()
+        for estimate in Network(weights=self.path, fallback="never").iterate(problem):
+            changed = estimate.object if (gain, offset) == (1, 0) else estimate.object * gain + offset
+            yield Estimate(changed, estimate.step, estimate.steps, estimate.figures)
 
     def _output(self, problem: Problem) -> Tensor:
         """Return the model's output (Z, Y, X) for a block, in its own units."""
