@@ -46,8 +46,8 @@ class Network(Method):
 
     title: ClassVar[str] = "Network"
     summary: ClassVar[str] = (
-        "Trained on simulated structures: strongest where photons are few. It knows the PSF and the photons of this image; what it adds "
-        "beyond them is what such images usually look like."
+        "Trained on simulated structures. It knows the PSF and the photons of this image; what it adds beyond them is what such images "
+        "usually look like. Richardson-Lucy restores instead where held-back photons speak for that."
     )
     reference: ClassVar[str] = "Ronneberger et al. 2015; Odena et al. 2016"
     order: ClassVar[int] = 60
