@@ -96,12 +96,11 @@ def sweep(viewer: Any, panel: Any) -> None:
 
 
 def queue(viewer: Any, panel: Any) -> None:
-    """Queue both channels of a time-lapse, take a picture while the first is restored, and take them away again."""
+    """Queue both channels of a time-lapse, take a picture while the first is restored, and cancel both; the last of all."""
     before = set(viewer.layers)
     viewer.open_sample("napari-deconv", "two-channel-timelapse")
     added = [layer for layer in viewer.layers if layer not in before]
-    shown = [layer for layer in before if layer.visible]
-    for layer in shown:
+    for layer in before:
         layer.visible = False
     viewer.reset_view()
     viewer.layers.selection = {layer for layer in added if layer.visible}
@@ -111,12 +110,6 @@ def queue(viewer: Any, panel: Any) -> None:
     take(viewer, "queue")
     press(panel, "cancel all")
     wait(lambda: not panel.runs.is_running, RUN)
-    press(panel, "clear queue")
-    for layer in [layer for layer in viewer.layers if layer not in before]:
-        viewer.layers.remove(layer)
-    for layer in shown:
-        layer.visible = True
-    viewer.reset_view()
 
 
 def restore(viewer: Any, panel: Any) -> Any:
