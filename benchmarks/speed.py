@@ -23,13 +23,17 @@ import numpy as np
 from napari_deconv.methods.blur import plan_object_shape
 
 from .phantoms import make_psf
-from .report import add_arguments, as_table, circumstances, finish, heading
+from .report import add_arguments, as_table, circumstances, finish, heading, installed
 
 CASES = {
     "64×256×256, PSF 33×33×33": ((64, 256, 256), (33, 33, 33)),
+    "128×512×512, PSF 33×33×33": ((128, 512, 512), (33, 33, 33)),
+    "97×289×291, PSF 33×33×33": ((97, 289, 291), (33, 33, 33)),
     "1×1024×1024, PSF 1×65×65": ((1, 1024, 1024), (1, 65, 65)),
 }
 FLOOR = "four real FFTs"
+LIBRARIES = ("torch", "scipy", "ducc0")
+"""The floor is the fastest of these that is installed."""
 METHODS: dict[str, dict[str, Any]] = {
     "Richardson-Lucy, plain": {"acceleration": "none"},
     "Richardson-Lucy, heavy ball": {"acceleration": "heavy-ball"},
@@ -63,30 +67,54 @@ def pose(case: str, device: str = "cpu") -> Any:
 
 def start(name: str, problem: Any) -> Callable[[], Any]:
     """Return a call that does one iteration of a contestant, its buffers its own."""
-    import torch
-
     from napari_deconv import methods
 
     blur = problem.blur
-    if name == FLOOR:
-        thing, spectrum = blur.new_object(1.0), torch.empty_like(blur.otf)
-        sizes = [blur.object_shape[axis] for axis in blur.axes]
-
-        def transform() -> None:
-            for _ in range(2):
-                torch.fft.rfftn(thing, dim=blur.axes, out=spectrum)
-                torch.fft.irfftn(spectrum, s=sizes, dim=blur.axes, out=thing)
-
-        return transform
+    if name in LIBRARIES:
+        return four_transforms(name, blur.new_object(1.0), blur.axes)
     method = methods.family.parse({"kind": "richardson-lucy", "iterations": STEPS, **METHODS[name]})
     estimates = method.iterate(problem)
     return lambda: next(estimates)
 
 
+def four_transforms(library: str, thing: Any, axes: tuple[int, ...]) -> Callable[[], Any]:
+    """Return a call that transforms a volume and back, twice, by one library with as many threads as torch may use."""
+    import torch
+
+    shape, threads = [thing.shape[axis] for axis in axes], torch.get_num_threads()
+    if library == "torch":
+        return lambda: [torch.fft.irfftn(torch.fft.rfftn(thing, dim=axes), s=shape, dim=axes) for _ in range(2)]
+    values = thing.numpy()
+    if library == "scipy":
+        from scipy import fft
+
+        return lambda: [
+            fft.irfftn(fft.rfftn(values, axes=axes, workers=threads), s=shape, axes=axes, workers=threads)
+            for _ in range(2)
+        ]
+    import ducc0
+
+    half = np.empty((*values.shape[:2], values.shape[2] // 2 + 1), dtype=np.complex64)
+    back = np.empty_like(values)
+
+    def transform() -> None:
+        for _ in range(2):
+            ducc0.fft.r2c(values, axes=axes, out=half, nthreads=threads)
+            ducc0.fft.c2r(half, axes=axes, lastsize=values.shape[2], forward=False, inorm=2, out=back, nthreads=threads)
+
+    return transform
+
+
+def libraries(device: str) -> list[str]:
+    """Return the FFT libraries that are installed and know the device."""
+    return [name for name in LIBRARIES if name == "torch" or (device == "cpu" and installed(name))]
+
+
 def measure_iterations(case: str, rounds: int, device: str) -> list[dict[str, Any]]:
     """Return a row a contestant: seconds an iteration, and how many times the floor that is."""
     posed = pose(case, device)
-    turns = {name: start(name, replace(posed, blur=posed.blur.twin())) for name in (FLOOR, *METHODS)}
+    floors = libraries(device)
+    turns = {name: start(name, replace(posed, blur=posed.blur.twin())) for name in (*floors, *METHODS)}
     for turn in turns.values():
         for _ in range(3):
             turn()
@@ -94,8 +122,26 @@ def measure_iterations(case: str, rounds: int, device: str) -> list[dict[str, An
     for _ in range(rounds):
         for name, turn in turns.items():
             seconds[name].append(_timed(turn, device))
-    floor = min(seconds[FLOOR])
-    return [{"name": name, **_spread(taken), "times_floor": min(taken) / floor} for name, taken in seconds.items()]
+    fastest = min(floors, key=lambda name: min(seconds[name]))
+    floor = min(seconds[fastest])
+    told = {f"{FLOOR} ({fastest})": seconds[fastest]} | {name: seconds[name] for name in METHODS}
+    told |= {f"{FLOOR} ({name})": seconds[name] for name in floors if name != fastest}
+    return [{"name": name, **_spread(taken), "times_floor": min(taken) / floor} for name, taken in told.items()]
+
+
+def measure_growth(rounds: int, most: float) -> list[dict[str, float]]:
+    """Return seconds of a plain iteration per padded voxel, for cubes from 1 to at most ``most`` million voxels."""
+    rows = []
+    for side in (100, 160, 252, 400):
+        shape = (side - 4,) * 3
+        if side**3 > most * 1e6 * 1.01:
+            break
+        CASES["growth"] = (shape, (5, 5, 5))
+        turn = start("Richardson-Lucy, plain", pose("growth"))
+        taken = [_timed(turn, "cpu") for _ in range(rounds + 1)][1:]
+        rows.append({"voxels": side**3, "seconds": min(taken), "nanoseconds_a_voxel": min(taken) / side**3 * 1e9})
+    CASES.pop("growth", None)
+    return rows
 
 
 def _timed(turn: Callable[[], Any], device: str) -> float:
@@ -171,6 +217,9 @@ def as_markdown(report: dict[str, Any]) -> str:
         lines += ["", f"## One iteration, {case}, padded to {report['padded'][case]}", ""]
         heads = ["", "minimum, ms", "median, ms", "quartiles, ms", "minimum / floor", "peak memory, padded volumes"]
         lines.append(as_table(heads, [_row(row) for row in rows]))
+    if report["growth"]:
+        rows = [[f"{row['voxels'] / 1e6:.0f}", f"{row['nanoseconds_a_voxel']:.1f}"] for row in report["growth"]]
+        lines += ["", "## A plain iteration by size", "", as_table(["million voxels", "ns a voxel"], rows)]
     lines += ["", "## Start-up", "", as_table(["", "minimum, s", "median, s"], [
         [row["name"], f"{row['minimum']:.2f}", f"{row['median']:.2f}"] for row in report["start_up"]
     ])]  # fmt: skip
@@ -190,6 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--growth", type=float, default=64, metavar="MVOXEL", help="the largest volume of the growth")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--case", action="append", choices=list(CASES), help="one size only; may be repeated")
@@ -209,11 +259,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "rounds": asked.rounds,
         "padded": {case: "×".join(map(str, plan_object_shape(*CASES[case]))) for case in cases},
         "iterations": {case: measure_iterations(case, asked.rounds, asked.device) for case in cases},
+        "growth": measure_growth(asked.rounds, asked.growth) if asked.device == "cpu" else [],
         "start_up": measure_start_up(5),
     }
     for case, rows in report["iterations"].items():
         for row in rows:
-            if asked.device == "cpu" and sys.platform == "linux" and row["name"] != FLOOR:
+            if asked.device == "cpu" and sys.platform == "linux" and row["name"] in METHODS:
                 row["peak_volumes"] = round(measure_memory(case, row["name"]), 2)
     finish("speed" if asked.device == "cpu" else f"speed-{asked.device}", report, as_markdown(report), asked)
     return 0
