@@ -35,7 +35,6 @@ from .weights import Card, load_weights
 
 __all__ = ["export_model"]
 
-LEAST = {2: {"y": 128, "x": 128}, 3: {"z": 32, "y": 128, "x": 128}}
 HALOS = {2: {"y": 48, "x": 48}, 3: {"z": 12, "y": 48, "x": 48}}
 EQUAL = 1e-5
 """By how much the exported network may differ from ours, of its largest answer."""
@@ -84,7 +83,7 @@ def export_model(
         dims = int(read_card(Path(weights).expanduser())["architecture"]["dims"])
     found = load_weights(weights, dims)
     card = found.card
-    features = _sample(dims)
+    features = _sample(card)
     script, answer = _scripted(found.members, features, card)
     files = {
         "weights.pt": script,
@@ -102,10 +101,17 @@ def export_model(
     return target
 
 
-def _sample(dims: int) -> Tensor:
+def _least(card: Card) -> dict[str, int]:
+    """Return the smallest size of each axis of which the halo leaves something, a multiple of the network's stride."""
+    halos = HALOS[card.architecture.dims]
+    strides = zip(halos.items(), card.architecture.total_stride, strict=True)
+    return {axis: (2 * halo // stride + 1) * stride for (axis, halo), stride in strides}
+
+
+def _sample(card: Card) -> Tensor:
     """Return the features of a simulated image, mirrored to a size that packages allow, (1, 1 + K + 1, [Z,] Y, X)."""
-    example = Simulation(seed=1).make(0, (1, 64, 64) if dims == 2 else (8, 64, 64))
-    sizes = (128, 128) if dims == 2 else (32, 128, 128)
+    example = Simulation(seed=1).make(0, (1, 64, 64) if card.architecture.dims == 2 else (8, 64, 64))
+    sizes = list(_least(card).values())
     given = example.features
     pads = [(0, 0), *((0, size - length) for size, length in zip(sizes, given.shape[1:], strict=True))]
     return torch.from_numpy(np.pad(given, pads, mode="symmetric"))[None]
@@ -120,7 +126,7 @@ def _scripted(members: list[Any], features: Tensor, card: Card) -> tuple[bytes, 
         when the script does not give what the network gives at another size.
     """
     network = Answers(members).eval()
-    half = features[..., : features.shape[-2] // 2, :]
+    half = features[..., : 4 * card.architecture.total_stride[-2], :]
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         answer, wanted = network(features), network(half)
@@ -155,9 +161,9 @@ def _description(card: Card, name: str, files: Mapping[str, bytes]) -> str:
 
     axes = "yx" if card.architecture.dims == 2 else "zyx"
     steps = dict(zip(axes, card.architecture.total_stride, strict=True))
-    dims = card.architecture.dims
+    dims, least = card.architecture.dims, _least(card)
     sums = {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
-    taken = [{"type": "space", "id": axis, "size": {"min": LEAST[dims][axis], "step": steps[axis]}} for axis in axes]
+    taken = [{"type": "space", "id": axis, "size": {"min": least[axis], "step": steps[axis]}} for axis in axes]
     given = [
         {"type": "space", "id": axis, "size": {"tensor_id": "features", "axis_id": axis}, "halo": HALOS[dims][axis]}
         for axis in axes
