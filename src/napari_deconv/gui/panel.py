@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QEvent, Qt, QTimer
@@ -93,8 +92,8 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         self.scrub = Scrub()
         self.recipes = RecipeBar(self.model, self.viewer)
         self.queue = QueueView(self.runs)
-        for box in (self.scrub, self.queue):
-            box.opened.connect(partial(self._reveal, box), Qt.ConnectionType.QueuedConnection)
+        self.scrub.opened.connect(self._reveal_scrub, Qt.ConnectionType.QueuedConnection)
+        self.queue.opened.connect(self._reveal_queue, Qt.ConnectionType.QueuedConnection)
         for widget in (self.welcome, self.recipes, *self.sections, self.scrub, self.queue):
             column.addWidget(widget)
         column.addStretch()
@@ -199,8 +198,11 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         self.side.setEnabled(True)
         self.foot.say(worded(shown))
 
-    def _reveal(self, box: QWidget) -> None:
-        self.scroll.ensureWidgetVisible(box)
+    def _reveal_scrub(self) -> None:
+        self.scroll.ensureWidgetVisible(self.scrub)
+
+    def _reveal_queue(self) -> None:
+        self.scroll.ensureWidgetVisible(self.queue)
 
     def restore(self) -> None:
         """Start a run with what is chosen now."""
