@@ -192,7 +192,8 @@ def estimated(value: float, uncertainty: float, **more: Any) -> Estimated:
 @pytest.mark.parametrize(
     ("found", "gain", "verdict", "word"),
     [
-        (estimated(5, 0.2), (400, 20), "fitted", "depth 5.00 ± 0.20 µm (before: 0)"),
+        (estimated(3, 0.2), (400, 20), "fitted", "depth 3.00 ± 0.20 µm (before: 0)"),
+        (estimated(5, 0.2), (400, 20), "refused", "set depth nearer"),
         (estimated(0.3, 0.2), (2, 3), "confirmed", "supports the PSF as it is"),
         (estimated(2, 3), (2, 3), "refused", "does not determine depth 2.0 ± 3.0 µm"),
         (estimated(5, 0.2), (4, 3), "refused", "does not support a change"),

@@ -22,6 +22,8 @@ SURE = 3.0
 """Standard errors that a change must have."""
 NEVER = 0.5
 """Share of its unit (what matters) that an uncertainty may have without the change being sure."""
+FAR = 4.0
+"""Change, in units of what matters, beyond which no fit was right in simulations of hazy scenes."""
 ALIKE = 0.98
 """Correlation above which two values cannot be told apart."""
 
@@ -167,6 +169,12 @@ def judge(
             f"the image does not support a change from {start}: at {said}, {better}, which is less than {SURE:g} standard "
             "errors; use a brighter image"
         )
+    for each in estimated:
+        if abs(each.change) > FAR:
+            return "refused", (
+                f"the image would move {each.name} from {each.start:g} as far as {each.words}, farther than a fit can be trusted: "
+                f"hazy images pull values away; set {each.name} nearer to what you expect, and fit again"
+            )
     start = ", ".join(f"{each.start:g}" for each in estimated)
     return "fitted", f"{said} (before: {start}); {better}"
 
