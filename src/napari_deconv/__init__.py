@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from .recipe import Recipe as Recipe
     from .restore import restore as restore, restored as restored
     from .sample import sample as sample
-    from .search import Search as Search, Span as Span
+    from .search import Search as Search
+    from .span import Span as Span
 
 _HOMES = {
     "Fit": "fitting", "Fitted": "fitting", "fit_psf": "fitting", "fitted_psf": "fitting",
     "Channel": "image", "Image": "image", "Optics": "image", "Region": "image", "Progress": "progress",
     "Recipe": "recipe", "read": "files", "restore": "restore", "restored": "restore", "sample": "sample", "write": "files",
-    "export_model": "learned.exporting", "Search": "search", "Span": "search",
+    "export_model": "learned.exporting", "Search": "search", "Span": "span",
 }  # fmt: skip
 _ROOMS = ("methods", "psf", "steps")
 
