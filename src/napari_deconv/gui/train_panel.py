@@ -39,7 +39,7 @@ class TrainPanel(QWidget):  # type: ignore[misc]
         self.crop = CropLayer(self.viewer)
         self.job: TrainJob | None = None
         self._is_discarding = False
-        self._ending = ""
+        self._ending: tuple[str, bool] = ("", False)
         self._judging = QTimer(self)
         self._judging.setSingleShot(True)
         self._judging.timeout.connect(self.judge)
@@ -109,7 +109,7 @@ class TrainPanel(QWidget):  # type: ignore[misc]
             column.addWidget(widget)
 
     def _on_changed(self) -> None:
-        self._ending = ""
+        self._ending = ("", False)
         image = source_image(self.model.restore)
         for section in (self.image, self.psf):
             section.refresh(image)
@@ -135,8 +135,9 @@ class TrainPanel(QWidget):  # type: ignore[misc]
                 if look.order and is_paused
                 else "Ready."
             )
-            ready = self._ending or ready
-            self.say(" ".join(dict.fromkeys(look.problems.values())) or ready, is_problem=bool(look.problems))
+            words, is_problem = self._ending if self._ending[0] else (ready, False)
+            told = " ".join(dict.fromkeys(look.problems.values()))
+            self.say(told or words, is_problem=bool(told) or is_problem)
         return look
 
     def train(self) -> None:
@@ -219,7 +220,7 @@ class TrainPanel(QWidget):  # type: ignore[misc]
     def _end(self, words: str, *, is_problem: bool = False) -> None:
         self.job = None
         self._is_discarding = False
-        self._ending = "" if is_problem else words
+        self._ending = (words, is_problem)
         self.bar.hide()
         self.judge()
         self.say(words, is_problem=is_problem)
