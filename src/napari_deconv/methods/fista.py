@@ -39,7 +39,7 @@ class Fista(Weighed):
     reference: ClassVar[str] = "Beck & Teboulle 2009; Vonesch & Unser 2008"
     order: ClassVar[int] = 33
     volumes: ClassVar[float] = 22.5
-    reach: ClassVar[float] = 2.0
+    reach: ClassVar[float] = 2.5
     measure: ClassVar[str] = "change"
     near: ClassVar[float] = 2e-3
     most: ClassVar[int] = 150

@@ -35,6 +35,7 @@ class TotalVariation(Weighed):
     reference: ClassVar[str] = "Rudin, Osher & Fatemi 1992; Setzer, Steidl & Teuber 2010"
     order: ClassVar[int] = 11
     volumes: ClassVar[float] = 24.0
+    reach: ClassVar[float] = 2.0
 
     kind: Literal["total-variation"] = "total-variation"
     weight: Weight = field(
