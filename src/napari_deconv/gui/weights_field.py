@@ -14,7 +14,7 @@ from .fields import Field
 
 __all__ = ["WeightsField", "holds_weights"]
 
-GIVEN = {"bundled": "Bundled with the package", "new": "New, from nothing"}
+GIVEN = {"bundled": "With the package", "new": "New, from nothing"}
 
 
 def holds_weights(described: Described) -> bool:

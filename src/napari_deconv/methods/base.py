@@ -166,6 +166,10 @@ class Method(Settings):
         """Return a copy that makes so many iterations; what else is automatic stays so."""
         return self.settled(iterations) if self.is_automatic else self.replace(iterations=iterations)
 
+    def for_volume(self, shape: tuple[int, int, int]) -> Any:
+        """Return who restores a volume (Z, Y, X) of this shape: another method where this one knows beforehand that it cannot."""
+        return self
+
     def provisional(self, iterations: int) -> Any:
         """Return a copy that needs no choice, for a first look after so many iterations."""
         return self.settled(min(iterations, self.trial_steps))

@@ -100,6 +100,13 @@ class Network(Method):
         why = f"held-back photons are missed by {ours:.4g} with the network and by {theirs:.4g} without"
         return Choice("iterations", instead.value, f"{why}: {told}", instead.curve)
 
+    def for_volume(self, shape: tuple[int, int, int]) -> Any:
+        """Return Richardson-Lucy for stacks while no weights for them come with the package, unless it must be the network."""
+        from ..learned.weights import has_bundled
+
+        lacks = self.weights == "bundled" and not has_bundled(2 if shape[0] == 1 else 3)
+        return RichardsonLucy() if lacks and self.is_automatic else self
+
     def settled(self, value: float) -> Any:
         """Return who restores, itself included."""
         return RichardsonLucy().settled(value) if value else self.replace(fallback="never")

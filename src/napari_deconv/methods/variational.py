@@ -64,6 +64,7 @@ class Hessian(Weighed):
     reference: ClassVar[str] = "Lefkimmiatis & Unser 2013; Zhao et al. 2022"
     order: ClassVar[int] = 13
     volumes: ClassVar[float] = 27.0
+    reach: ClassVar[float] = 2.0
 
     kind: Literal["hessian"] = "hessian"
     weight: Weight = field(

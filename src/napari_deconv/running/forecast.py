@@ -166,7 +166,8 @@ def _timed(image: Image, recipe: Recipe, device: Any) -> float:
     blur = Blur(psf, pixels.shape, device)
     figures = measure_volume(pixels, recipe.background, recipe.saturation)
     problem = pose_problem(pixels, figures, blur, image)
-    method: Method = recipe.method.provisional(TIMED) if recipe.method.is_automatic else recipe.method
+    method: Method = recipe.method.for_volume(problem.blur.image_shape)
+    method = method.provisional(TIMED) if method.is_automatic else method
     stamps = [clock.perf_counter()]
     with closing(method.iterate(problem)) as estimates:
         for estimate in estimates:
