@@ -153,7 +153,7 @@ def told_coverage(rows: list[dict[str, Any]]) -> str:
         f"random), {', '.join(f'{count} were {name}' for name, count in said.items())}. Of the values that were not refused, "
         f"{np.mean(away < 1):.0%} lie within one stated standard error of the truth, {np.mean(away < 2):.0%} within two, "
         f"{np.mean(away < 3):.0%} within three; {wrong} fitted values lie farther from the truth than what matters. "
-        "`python -m benchmarks.fitting --coverage 24`."
+        f"`python -m benchmarks.fitting --coverage {len(rows)}`."
     )
 
 
