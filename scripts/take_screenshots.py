@@ -167,6 +167,7 @@ def fit(viewer: Any) -> None:
     viewer.layers.clear()
     viewer.add_layer(aberrated())
     _, panel = viewer.window.add_plugin_dock_widget("napari-deconv", "PSF")
+    panel.parent().raise_()
     panel.tabs.setCurrentIndex(1)
     press(panel, "fit")
     wait(lambda: panel.fit.fitted is not None, RUN)

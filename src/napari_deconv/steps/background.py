@@ -80,7 +80,22 @@ class _Uneven(Step):
         return np.asarray(volume - ground + level)
 
     def ground(self, plane: Array, image: Image) -> Array:
-        """Return the background of a plane (Y, X)."""
+        """Return the background of a plane (Y, X), found smoothed against noise and on a coarser grid where it is broad."""
+        from skimage.transform import resize
+
+        pixels = max(in_pixels(self.breadth, image)[1:])
+        coarser = max(1, int(pixels / FINEST))
+        shape = [max(1, -(-size // coarser)) for size in plane.shape]
+        small = _smooth(resize(plane, shape, order=1, anti_aliasing=coarser > 1, preserve_range=True), 1.0)
+        return np.asarray(resize(self.below(small, pixels / coarser), plane.shape, order=1, preserve_range=True))
+
+    @property
+    def breadth(self) -> float:
+        """What is broader than this, in µm, is background."""
+        raise NotImplementedError
+
+    def below(self, plane: Array, pixels: float) -> Array:
+        """Return the background of a smooth plane (Y, X); ``pixels`` is the breadth there."""
         raise NotImplementedError
 
 
@@ -107,17 +122,16 @@ class RollingBall(_Uneven):
 
     keep_level: bool = kept_level()
 
-    def ground(self, plane: Array, image: Image) -> Array:
-        """Return the ball's reach, smoothed against noise and on a coarser grid where the ball is large."""
-        from skimage.restoration import rolling_ball
-        from skimage.transform import resize
+    @property
+    def breadth(self) -> float:
+        """The radius."""
+        return self.radius
 
-        pixels = max(in_pixels(self.radius, image)[1:])
-        coarser = max(1, int(pixels / FINEST))
-        shape = [max(1, -(-size // coarser)) for size in plane.shape]
-        small = resize(plane, shape, order=1, anti_aliasing=coarser > 1, preserve_range=True)
-        reached = rolling_ball(_smooth(small, 1.0), radius=max(1.0, pixels / coarser))
-        return np.asarray(resize(reached, plane.shape, order=1, preserve_range=True))
+    def below(self, plane: Array, pixels: float) -> Array:
+        """Return the ball's reach."""
+        from skimage.restoration import rolling_ball
+
+        return np.asarray(rolling_ball(plane, radius=max(1.0, pixels)))
 
 
 class LargeScaleBackground(_Uneven):
@@ -142,18 +156,17 @@ class LargeScaleBackground(_Uneven):
 
     keep_level: bool = kept_level()
 
-    def ground(self, plane: Array, image: Image) -> Array:
-        """Return the opening of the smoothed plane over the size, smoothed by half of it."""
-        from scipy.ndimage import grey_opening
-        from skimage.transform import resize
+    @property
+    def breadth(self) -> float:
+        """The size."""
+        return self.size
 
-        pixels = max(in_pixels(self.size, image)[1:])
-        coarser = max(1, int(pixels / FINEST))
-        shape = [max(1, -(-size // coarser)) for size in plane.shape]
-        small = _smooth(resize(plane, shape, order=1, anti_aliasing=coarser > 1, preserve_range=True), 1.0)
-        width = max(1, round(pixels / coarser))
-        opened = _smooth(grey_opening(small, size=(width, width), mode="nearest"), width / 2)
-        return np.asarray(resize(opened, plane.shape, order=1, preserve_range=True))
+    def below(self, plane: Array, pixels: float) -> Array:
+        """Return the opening over the size, smoothed by half of it."""
+        from scipy.ndimage import grey_opening
+
+        width = max(1, round(pixels))
+        return _smooth(grey_opening(plane, size=(width, width), mode="nearest"), width / 2)
 
 
 def _smooth(plane: Array, sigma: float) -> Array:
