@@ -241,4 +241,4 @@ def as_table(fitted: Fitted) -> str:
         told = "".join(f"<td align='right'>{cell}&nbsp;</td>" for cell in cells)
         rows.append(f"<tr><td>{title}&nbsp;</td>{told}</tr>")
     heads = "".join(f"<th align='right'>{each}&nbsp;</th>" for each in ("before", "found", "matters"))
-    return f"<table><tr><th></th>{heads}</tr>{''.join(rows)}</table>"
+    return f"<table cellspacing='0' style='font-size: small'><tr><th></th>{heads}</tr>{''.join(rows)}</table>"
