@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,20 @@ import numpy as np
 import pytest
 
 MANIFEST = Path(__file__).parents[2] / "src" / "napari_deconv" / "napari.yaml"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _settled_modules() -> None:
+    """Set aside what the modules hold: napari collects garbage at each layer that goes, and would walk through all of it each time."""
+    import napari.qt
+    import scipy.ndimage
+    import torch
+
+    import napari_deconv.gui.panel
+
+    assert all((napari.qt, scipy.ndimage, torch, napari_deconv.gui.panel))
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

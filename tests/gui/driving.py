@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
-from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from napari._qt.dialogs.qt_reader_dialog import QtReaderDialog
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QLineEdit, QPushButton, QWidget
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QDialogButtonBox,
+    QLineEdit,
+    QPushButton,
+    QRadioButton,
+    QWidget,
+)
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -45,17 +56,43 @@ def write(qtbot: Any, line: QLineEdit, text: str) -> None:
     qtbot.keyClicks(line, text)
 
 
+class Answer(QTimer):
+    """Waits for a dialog of a kind to be open, and deals with it as a person does; ``was_asked`` says whether it came."""
+
+    def __init__(self, kind: type[QWidget], answer: Callable[[Any], None]) -> None:
+        super().__init__()
+        self.was_asked = False
+        self._kind, self._answer = kind, answer
+        self.timeout.connect(self._look)
+        self.start(20)
+
+    def _look(self) -> None:
+        dialog = QApplication.activeModalWidget()
+        if isinstance(dialog, self._kind) and dialog.isVisible():
+            self.stop()
+            self.was_asked = True
+            self._answer(dialog)
+
+
+def choose_reader(dialog: QtReaderDialog, reader: str) -> None:
+    """Click into the circle of a reader, and on OK."""
+    (circle,) = [each for each in dialog.findChildren(QRadioButton) if each.text() == reader]
+    QTest.mouseClick(circle, LEFT, pos=QPoint(10, circle.height() // 2))
+    assert circle.isChecked()
+    QTest.mouseClick(dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Ok), LEFT)
+
+
 def drop(viewer: Any, path: Path, reader: str) -> None:
-    """Drop a file on the canvas and answer napari's question for the reader."""
+    """Drop a file on the canvas and answer napari's question for the reader in its dialog."""
     canvas = viewer.window._qt_viewer
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(path))])
     keys, action = Qt.KeyboardModifier.NoModifier, Qt.DropAction.CopyAction
     place = canvas.rect().center()
     QApplication.sendEvent(canvas, QDragEnterEvent(QPoint(place), action, mime, LEFT, keys))
-    asked = "napari._qt.dialogs.qt_reader_dialog.QtReaderDialog.get_user_choices"
-    with patch(asked, return_value=(reader, False)):
-        QApplication.sendEvent(canvas, QDropEvent(QPointF(place), action, mime, LEFT, keys))
+    answer = Answer(QtReaderDialog, lambda dialog: choose_reader(dialog, reader))
+    QApplication.sendEvent(canvas, QDropEvent(QPointF(place), action, mime, LEFT, keys))
+    assert answer.was_asked, "napari asks which reader to take"
 
 
 def status(panel: QWidget) -> str:

@@ -123,3 +123,14 @@ def test_a_line_profile(qtbot: Any, compared: Any, recwarn: Any) -> None:
     assert "curtain" in viewer.layers
     viewer.window.remove_dock_widget(panel)
     assert names(viewer) == ["one", "two"]
+
+
+@pytest.mark.parametrize("way", ["wipe", "profile", "beside", "blink"])
+def test_all_layers_deleted_in_the_middle(qtbot: Any, compared: Any, way: str) -> None:
+    viewer, panel = compared
+    press(qtbot, panel, way)
+    viewer.layers.select_all()
+    viewer.layers.remove_selected()
+    qtbot.waitUntil(lambda: not button(panel, way).isChecked(), timeout=2000)
+    assert not viewer.layers
+    assert not viewer.canvas.grid.enabled

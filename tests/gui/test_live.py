@@ -118,8 +118,7 @@ def test_a_run_switches_it_off(qtbot: Any, live: Any) -> None:
 def test_deleting_a_layer_switches_it_off(qtbot: Any, live: Any, gone: str) -> None:
     viewer, panel = live
     viewer.layers.remove(gone)
-    assert LIVE not in viewer.layers
-    assert not panel.live.is_on
+    qtbot.waitUntil(lambda: LIVE not in viewer.layers and not panel.live.is_on, timeout=2000)
     qtbot.waitUntil(nothing_is_left, timeout=5000)
 
 
@@ -143,3 +142,14 @@ def test_by_key(qtbot: Any, live: Any) -> None:
     qtbot.keyClick(viewer.window._qt_viewer.canvas.native, Qt.Key.Key_L, both)
     assert not panel.live.is_on
     assert LIVE not in viewer.layers
+
+
+def test_all_layers_deleted_at_once(qtbot: Any, live: Any) -> None:
+    viewer, panel = live
+    viewer.layers.select_all()
+    canvas = viewer.window._qt_viewer.canvas.native
+    qtbot.keyClick(canvas, Qt.Key.Key_Delete, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: not panel.live.is_on, timeout=2000)
+    assert not viewer.layers
+    qtbot.waitUntil(panel.welcome.isVisible, timeout=2000)
+    qtbot.waitUntil(nothing_is_left, timeout=5000)

@@ -12,8 +12,6 @@ __all__ = ["Blink", "SideBySide", "Wipe", "match_contrast", "show_difference", "
 HELPER = "napari_deconv_helper"
 """Marks a layer that only serves a comparison, and is never a source."""
 CURTAIN = "curtain"
-DRAWN = 150
-"""Milliseconds until the canvas has surely been drawn again."""
 GRAB = 12.0
 """Screen pixels around the curtain's edge that take hold of it."""
 
@@ -58,12 +56,6 @@ class SideBySide(_Comparison):
             layer.name_overlay.visible = visible
         super().leave()
         self.viewer.reset_view()
-
-    def leave_when_drawn(self) -> None:
-        """Leave after the next draw: a layer that goes in the same draw as the grid takes OpenGL down with it."""
-        from qtpy.QtCore import QTimer
-
-        QTimer.singleShot(DRAWN, lambda: self.leave())
 
 
 class Blink(_Comparison):
@@ -181,6 +173,8 @@ class Wipe(_Comparison):
         return line
 
     def _draw_edge(self, event: Any = None) -> None:
+        if self.left not in self.viewer.layers:
+            return
         low, high = self._edge(self._upto())
         self.line.edge_width = 2 / (self.viewer.scene.camera.zoom * float(self.left.scale[-1]))
         self.line.data = np.asarray([[low, high - low]])

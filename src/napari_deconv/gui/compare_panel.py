@@ -9,7 +9,7 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFormLayout, QGridLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 
 from .compare import Blink, SideBySide, Wipe, match_contrast, show_difference, turn_sideways
-from .dock import join_tabs
+from .dock import take_place
 from .foot import made_button
 from .layer_box import LayerBox, image_layers, like_a_source, unwrapped
 from .layers import told_of
@@ -71,7 +71,7 @@ class ComparePanel(QWidget):  # type: ignore[misc]
         self._build()
         self._choose_pair()
         for box in (self.first, self.second):
-            box.chosen.connect(self._on_chosen)
+            box.chosen.connect(self._on_chosen, Qt.ConnectionType.QueuedConnection)  # napari may be deleting layers
         for name, button in self.ways.items():
             button.setCheckable(True)
             button.clicked.connect(lambda checked, name=name: self.compare(name if checked else ""))
@@ -191,5 +191,5 @@ class ComparePanel(QWidget):  # type: ignore[misc]
             self.first.let_go()
             self.second.let_go()
         elif event.type() == QEvent.Type.Show:
-            join_tabs(self)
+            take_place(self)
         return bool(super().event(event))

@@ -1,4 +1,4 @@
-"""How the panels stand in napari's window: behind one another in tabs, and readable in dark and light themes."""
+"""How the panels stand in napari's window: behind one another in tabs, the canvas guarded, readable in dark and light themes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
-__all__ = ["join_tabs", "let_right_docks_reach_down", "problem_style"]
+from .canvas_guard import CanvasGuard
+
+__all__ = ["let_right_docks_reach_down", "problem_style", "take_place"]
 
 OURS = ("(napari-deconv)", "(Deconvolution)")
 
 
-def join_tabs(panel: QWidget) -> None:
-    """Put the dock of a panel behind the docks of this plugin's other panels, and in front of them."""
+def take_place(panel: QWidget) -> None:
+    """Guard the canvas of the window that a panel was docked in, and put its dock in a tab with this plugin's other panels, in front."""
     dock, window = _above(panel, QDockWidget), _above(panel, QMainWindow)
     if dock is None or window is None:
         return
+    CanvasGuard.over(window, panel.viewer)
     others = [
         each
         for each in window.findChildren(QDockWidget)

@@ -76,6 +76,9 @@ class Live(QObject):  # type: ignore[misc]
         self._looking = QTimer(self)
         self._looking.setSingleShot(True)
         self._looking.timeout.connect(self._look)
+        self._leaving = QTimer(self)
+        self._leaving.setSingleShot(True)
+        self._leaving.timeout.connect(lambda: self.switch(False))
         self._arrived.connect(self._take)
 
     @property
@@ -90,6 +93,7 @@ class Live(QObject):  # type: ignore[misc]
 
     def switch(self, is_on: bool, means: Mapping[str, Any] | None = None) -> None:
         """Switch on, with device and memory as in `restore`, or off."""
+        self._leaving.stop()
         if is_on == self.is_on:
             return
         if not is_on:
@@ -119,6 +123,7 @@ class Live(QObject):  # type: ignore[misc]
         if preview is not None:
             preview.close(timeout=0)
             self._looking.stop()
+            self._leaving.stop()
             self._watch(False)
         self.kept.clear()
 
@@ -269,10 +274,11 @@ class Live(QObject):  # type: ignore[misc]
                 self.viewer.layers.remove(layer)
 
     def _on_removed(self, event: Any) -> None:
-        """Switch off when the user deletes the layer, or its source."""
+        """Switch off when the user deletes the layer, or its source; a moment later, for napari may be deleting others too."""
         if event.value is self.layer or (self._aim is not None and event.value is self._aim.layer):
             self.layer = None if event.value is self.layer else self.layer
-            self.switch(False)
+            self._region.clear()
+            self._leaving.start(0)
 
 
 def worded(shown: Shown) -> str:

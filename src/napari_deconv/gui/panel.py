@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 from ..recipe import Recipe
 from ..running.preview import Shown
 from .compare import SideBySide
-from .dock import join_tabs, let_right_docks_reach_down
+from .dock import let_right_docks_reach_down, take_place
 from .entries import entry_of, selected_entries
 from .foot import Foot
 from .job import Step
@@ -185,7 +185,7 @@ class RestorePanel(QWidget):  # type: ignore[misc]
     def _on_switched(self, is_on: bool) -> None:
         self.foot.live.setChecked(is_on)
         if self.beside is not None and not is_on:
-            self.beside.leave_when_drawn()
+            self.beside.leave()
             self.beside = None
             self.side.setChecked(False)
         elif self.beside is not None:
@@ -288,5 +288,5 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.let_go()
         elif event.type() == QEvent.Type.Show:
-            join_tabs(self)
+            take_place(self)
         return bool(super().event(event))

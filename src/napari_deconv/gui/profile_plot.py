@@ -96,6 +96,8 @@ class ProfileLine:
         return ends
 
     def _come_along(self, event: Any = None) -> None:
+        if self.layers[0] not in self.viewer.layers:
+            return
         plane = self._plane()
         for axis in self.viewer.dims.not_displayed:
             number = axis - (self.viewer.dims.ndim - len(plane))
@@ -104,6 +106,8 @@ class ProfileLine:
         self.measure()
 
     def _start_again(self, event: Any = None) -> None:
+        if self.layers[0] not in self.viewer.layers:
+            return
         self.ends = self._first()
         self.measure()
 

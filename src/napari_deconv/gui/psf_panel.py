@@ -12,7 +12,7 @@ from ..fitting import Fitted
 from ..image import Image
 from .beads_tab import BeadsTab
 from .check_tab import CheckTab
-from .dock import join_tabs
+from .dock import take_place
 from .fit_tab import FitTab
 from .layer_box import unwrapped
 from .layers import layers_of
@@ -152,7 +152,7 @@ class PsfPanel(QWidget):  # type: ignore[misc]
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.let_go()
         if event.type() == QEvent.Type.Show:
-            join_tabs(self)
+            take_place(self)
         return bool(super().event(event))
 
 

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QScrollAre
 
 from ..learned.shelf import KeptModel, kept_models
 from .crop_layer import CropLayer
-from .dock import join_tabs, problem_style
+from .dock import problem_style, take_place
 from .foot import made_button
 from .layer_box import unwrapped
 from .loss_curve import LossCurve
@@ -256,5 +256,5 @@ class TrainPanel(QWidget):  # type: ignore[misc]
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.let_go()
         if event.type() == QEvent.Type.Show:
-            join_tabs(self)
+            take_place(self)
         return bool(super().event(event))
