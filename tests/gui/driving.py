@@ -67,11 +67,26 @@ class Answer(QTimer):
         self.start(20)
 
     def _look(self) -> None:
-        dialog = QApplication.activeModalWidget()
-        if isinstance(dialog, self._kind) and dialog.isVisible():
-            self.stop()
-            self.was_asked = True
-            self._answer(dialog)
+        for dialog in QApplication.topLevelWidgets():
+            if isinstance(dialog, self._kind) and dialog.isVisible():
+                self.stop()
+                self.was_asked = True
+                self._answer(dialog)
+                return
+
+
+def pick(qtbot: Any, viewer: Any, *titles: str) -> None:
+    """Click on an entry of the menu bar under these titles, each the beginning of one, with the mouse."""
+    bar = viewer.window._qt_window.menuBar()
+    for title in titles:
+        found = next(
+            each for each in bar.actions() if each.text().replace("&", "").startswith(title) and each.isVisible()
+        )
+        assert found.isEnabled(), title
+        qtbot.mouseClick(bar, LEFT, pos=bar.actionGeometry(found).center())
+        if found.menu() is not None:
+            bar = found.menu()
+            qtbot.waitUntil(bar.isVisible, timeout=3000)
 
 
 def choose_reader(dialog: QtReaderDialog, reader: str) -> None:

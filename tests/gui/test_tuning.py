@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
+from napari._qt.dialogs.preferences_dialog import PreferencesDialog
 from napari.layers import Image as ImageLayer
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLineEdit, QSlider
-from tests.gui.driving import choose, press, status, write
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QLineEdit, QListWidget, QPushButton, QSlider, QStackedWidget
+from tests.gui.driving import LEFT, Answer, choose, pick, press, status, tick, write
 
 import napari_deconv as nd
+from napari_deconv.gui.layers import KEY
 
 LIVE = "cells [live]"
 
@@ -70,3 +74,52 @@ def test_the_whole_run_is_foretold(qtbot: Any, ready: Any) -> None:
     assert forecast.text().startswith("The run: about")
     viewer.layers.clear()
     qtbot.waitUntil(lambda: not forecast.text(), timeout=3000)
+
+
+def allow(dialog: PreferencesDialog, memory: str) -> None:
+    """Open this plugin's page of the preferences, type how much memory a run may take, and press OK."""
+    pages = dialog.findChild(QListWidget)
+    (ours,) = pages.findItems("Deconvolution", Qt.MatchFlag.MatchExactly)
+    pages.scrollToItem(ours)
+    QTest.mouseClick(pages.viewport(), LEFT, pos=pages.visualItemRect(ours).center())
+    (line,) = [
+        each for each in dialog.findChild(QStackedWidget).currentWidget().findChildren(QLineEdit) if each.isVisible()
+    ]
+    QTest.mouseClick(line, LEFT)
+    line.selectAll()
+    QTest.keyClicks(line, memory)
+    (ok,) = [each for each in dialog.findChildren(QPushButton) if each.text() == "OK"]
+    QTest.mouseClick(ok, LEFT)
+
+
+def test_a_run_that_does_not_fit_is_warned_of_and_cut(qtbot: Any, open_panel: Any, spots: np.ndarray[Any, Any]) -> None:
+    layer = ImageLayer(np.tile(spots, (1, 3, 3)), name="cells", scale=(0.3, 0.1, 0.1), units="micrometer")
+    viewer, panel = open_panel(layers=(layer,))
+    choose(qtbot, panel, "psf", "Gaussian")
+    write(qtbot, panel.psf.forms["gaussian"].fields["sigma"].findChild(QLineEdit), "0.3 0.15 0.15")
+    iterations = panel.method.forms["richardson-lucy"].fields["iterations"]
+    tick(qtbot, iterations.automatic)
+    write(qtbot, iterations.findChild(QLineEdit), "3")
+    forecast = panel.foot.forecast
+    qtbot.waitUntil(lambda: "whole" in forecast.text(), timeout=20000)
+    assert not forecast.styleSheet()
+
+    asked = Answer(PreferencesDialog, lambda dialog: allow(dialog, "6MB"))
+    pick(qtbot, viewer, "File", "Preferences")
+    qtbot.waitUntil(lambda: asked.was_asked, timeout=5000)
+    qtbot.waitUntil(lambda: "tiles of up to" in forecast.text(), timeout=20000)
+    assert "in one piece it does not fit the 6 MB" in forecast.text()
+    assert "Preferences" in forecast.text()
+    assert "color" in forecast.styleSheet(), "it is a warning"
+    assert forecast.isVisible()
+    count = int(re.search(r"(\d+) tiles", forecast.text())[1])
+    size = re.search(r"up to (\d+) × (\d+) × (\d+)", forecast.text())
+    assert int(size[2]) < 120 or int(size[3]) < 144
+
+    press(qtbot, panel, "restore")
+    qtbot.waitUntil(lambda: "cells [Richardson-Lucy]" in viewer.layers, timeout=40000)
+    result = viewer.layers["cells [Richardson-Lucy]"]
+    assert result.metadata[KEY]["tiles"] == count > 1, "the tiles that were told are those that were used"
+    check = panel.model.check()
+    whole = nd.restored(check.image, check.recipe, device="cpu").numpy()
+    np.testing.assert_allclose(result.data, whole, atol=5e-3 * whole.max())

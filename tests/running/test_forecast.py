@@ -33,6 +33,7 @@ def test_it_foretells_the_run() -> None:
     assert took / 8 < told.seconds < took * 8, "right within the noise of a busy machine"
     assert not told.is_guess
     assert told.fits
+    assert not told.is_cut
 
 
 def test_little_memory_means_tiles_as_in_the_run() -> None:
@@ -41,6 +42,8 @@ def test_little_memory_means_tiles_as_in_the_run() -> None:
     result = nd.restored(made, asked, device="cpu", memory="6MB")
     assert told.tiles == result.history[-1]["tiles"] > 1
     assert f"{told.tiles} tiles of up to " in told.words
+    assert told.is_cut
+    assert "does not fit the 6 MB" in told.words
 
 
 def test_seconds_follow_iterations_volumes_and_pace() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["engine"]
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["engine", "when_changed"]
 
 
 def engine() -> dict[str, str]:
@@ -17,3 +20,15 @@ def engine() -> dict[str, str]:
         "device": str(getattr(chosen.device, "value", chosen.device)),
         "memory": str(chosen.memory).strip() or "auto",
     }
+
+
+def when_changed(told: Callable[[Any], None]) -> Callable[[], None]:
+    """Call a function whenever one of these preferences is changed; return what ends that."""
+    from napari.settings import get_plugin_settings
+
+    try:
+        changed = get_plugin_settings("napari-deconv").engine.events
+    except (KeyError, AttributeError):
+        return lambda: None
+    changed.connect(told)
+    return lambda: changed.disconnect(told)

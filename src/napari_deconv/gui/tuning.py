@@ -12,7 +12,7 @@ from ..running.preview import Shown
 from .foot import Foot
 from .live import Live
 from .model import Check, RestoreModel
-from .preferences import engine
+from .preferences import engine, when_changed
 from .scrub import Scrub
 
 __all__ = ["Tuning"]
@@ -35,7 +35,7 @@ class Tuning(QObject):  # type: ignore[misc]
         self._recipe: Recipe | None = None
         self._stop: tuple[int, tuple[float, ...]] = (0, ())
         self._known: tuple[Recipe | None, int] = (None, 0)
-        self._is_over = False
+        self._is_over = self._is_running = False
         self._thread: threading.Thread | None = None
         self._waiting = QTimer(self)
         self._waiting.setSingleShot(True)
@@ -46,12 +46,13 @@ class Tuning(QObject):  # type: ignore[misc]
         live.switched.connect(lambda is_on: None if is_on else scrub.hide())
         scrub.moved.connect(live.scrub)
         scrub.taken.connect(self._on_taken)
+        self._unwatch = when_changed(self._on_preferences)
 
     def follow(self, check: Check, *, is_running: bool) -> None:
         """Foretell the run of what is chosen now, once the choices have been quiet."""
         if self._is_over:
             return
-        self._check = check
+        self._check, self._is_running = check, is_running
         if is_running or not check.is_ready:
             self._waiting.stop()
             self.foot.predict("")
@@ -61,8 +62,12 @@ class Tuning(QObject):  # type: ignore[misc]
     def let_go(self) -> None:
         """Foretell no more."""
         self._is_over = True
+        self._unwatch()
         self._waiting.stop()
         self._check = Check()
+
+    def _on_preferences(self, event: object) -> None:
+        self.follow(self._check, is_running=self._is_running)
 
     def _foretell(self) -> None:
         check = self._check
@@ -89,11 +94,11 @@ class Tuning(QObject):  # type: ignore[misc]
         if self._is_over:
             return
         if check is not self._check:
-            self.follow(self._check, is_running=False)
+            self.follow(self._check, is_running=self._is_running)
         elif told is not None:
             self.told = told
             about = " Iterations are reckoned, not known yet." if told.is_guess else ""
-            self.foot.predict(told.words + about, is_warning=not told.fits)
+            self.foot.predict(told.words + about, is_warning=told.is_cut or not told.fits)
 
     def _on_shown(self, shown: Shown) -> None:
         """When a preview has come to its end: let its iterations be walked through, and gather some beyond the stop."""

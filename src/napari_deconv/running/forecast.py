@@ -42,6 +42,7 @@ class Forecast:
     peak : bytes at the most at once; available : bytes that the run may take.
     tiles : how many blocks are restored one after the other, the largest of `tile` voxels with its halo.
     volumes : channels × time points.
+    is_cut : whether a volume is too large to be restored in one piece.
     """
 
     seconds: float
@@ -51,6 +52,7 @@ class Forecast:
     tiles: int
     tile: tuple[int, int, int]
     volumes: int
+    is_cut: bool = False
 
     @property
     def fits(self) -> bool:
@@ -66,6 +68,8 @@ class Forecast:
         pieces = f"{self.tiles} tiles of up to {size}" if self.tiles > self.volumes else "whole"
         told = f"The run: {in_words(self.seconds)}, {in_bytes(self.peak)}, "
         told += f"{self.volumes} volumes, {pieces}" if self.volumes > 1 else pieces
+        if self.is_cut and self.fits:
+            told += f": in one piece it does not fit the {in_bytes(self.available)} that it may take (Preferences)"
         if not self.fits:
             told += f"; only {in_bytes(self.available)} may be taken, so it may fail: crop the image or allow more"
         return told + "."
@@ -128,6 +132,7 @@ def forecast(
         tiles=len(tiles),
         tile=max((tile.outer_shape for _, tile in tiles), key=math.prod),
         volumes=volumes,
+        is_cut=len(tiles) > len(pieces),
     )
 
 
