@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+import napari_deconv as nd
+from napari_deconv.sample import Sample
 
 MANIFEST = Path(__file__).parents[2] / "src" / "napari_deconv" / "napari.yaml"
 
@@ -43,7 +47,7 @@ def open_napari(make_napari_viewer: Callable[..., Any]) -> Callable[..., Any]:
 
     def opened(**given: Any) -> Any:
         viewer = make_napari_viewer(show=True, **given)
-        viewer.window._qt_window.resize(1280, 800)
+        viewer.window._qt_window.resize(1000, 680)
         return viewer
 
     return opened
@@ -84,3 +88,19 @@ def bead() -> np.ndarray[Any, Any]:
     point = np.zeros((7, 13, 13), np.float32)
     point[3, 6, 6] = 1
     return gaussian_filter(point, (1, 1.5, 1.5))
+
+
+@pytest.fixture
+def quick_sample(monkeypatch: pytest.MonkeyPatch, spots: np.ndarray[Any, Any], bead: np.ndarray[Any, Any]) -> Sample:
+    """Let every sample be the spots, which take no time to make."""
+    image = nd.Image(
+        spots,
+        "ZYX",
+        voxel=(0.3, 0.1, 0.1),
+        channels=(nd.Channel(name="EGFP", emission=0.52),),
+        optics=nd.Optics(numerical_aperture=1.2, immersion_index=1.33),
+        name="widefield-cells",
+    )
+    made = Sample("widefield-cells", "Spots", image, image.replace(data=bead), image)
+    monkeypatch.setattr(importlib.import_module("napari_deconv.sample"), "sample", lambda name: made)
+    return made

@@ -93,7 +93,12 @@ def test_keys_side_view_and_difference(qtbot: Any, compared: Any) -> None:
     qtbot.keyClick(canvas, Qt.Key.Key_N, BOTH)
     assert viewer.layers["one"].visible
     assert viewer.layers["two"].visible
-    press(qtbot, panel, "difference")
+    for enabled in (True, False):
+        qtbot.keyClick(canvas, Qt.Key.Key_G, BOTH)
+        assert viewer.canvas.grid.enabled == enabled
+    qtbot.keyClick(canvas, Qt.Key.Key_H, BOTH)
+    assert viewer.layers["two"].contrast_limits == viewer.layers["one"].contrast_limits
+    qtbot.keyClick(canvas, Qt.Key.Key_D, BOTH)
     np.testing.assert_allclose(viewer.layers["two − one"].data, viewer.layers["one"].data, rtol=1e-6)
 
 

@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit, QPushButton
-from tests.gui.driving import button, choose, drop, press, tick, write
+from napari._qt.dialogs.qt_reader_dialog import QtReaderDialog
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QFileDialog, QLineEdit, QPushButton
+from tests.gui.driving import Answer, button, choose, choose_reader, drop, pick, press, tick, write
 
 import napari_deconv as nd
+from napari_deconv.gui.layers import KEY
+from napari_deconv.gui.panel import RestorePanel
 from napari_deconv.image import Channel, Image
+from napari_deconv.sample import Sample
 
 RESULT = "cells GFP [Richardson-Lucy]"
 
@@ -24,32 +28,30 @@ def two_colours(spots: np.ndarray[Any, Any]) -> Image:
     return Image(data, "TCZYX", voxel=(0.3, 0.1, 0.1), channels=channels, name="cells")
 
 
-def act(viewer: Any, *titles: str) -> QAction:
-    """Return the entry of the menu bar under these titles, each the beginning of one."""
-    actions = viewer.window._qt_window.menuBar().actions()
-    for title in titles:
-        found = next(each for each in actions if each.text().replace("&", "").startswith(title))
-        if found.menu() is not None:
-            found.menu().aboutToShow.emit()
-            actions = found.menu().actions()
-    return found
+def name_file(dialog: QFileDialog, path: Path, kind: str = "") -> None:
+    """Choose the kind of file, type its name and press Return in a file dialog."""
+    if kind:
+        dialog.selectNameFilter(next(each for each in dialog.nameFilters() if kind in each))
+    name = dialog.findChild(QLineEdit, "fileNameEdit")
+    name.clear()
+    QTest.keyClicks(name, str(path))
+    QTest.keyClick(name, Qt.Key.Key_Return)
 
 
 def save_by_dialog(qtbot: Any, viewer: Any, path: Path) -> None:
-    """Choose File > Save Selected Layers, and type a name and press Save in the dialog that opens."""
+    """Choose File > Save Selected Layers, and type a name and press Return in the dialog that opens."""
+    asked = Answer(QFileDialog, lambda dialog: name_file(dialog, path, "OME-TIFF"))
+    pick(qtbot, viewer, "File", "Save Selected")
+    qtbot.waitUntil(lambda: asked.was_asked and path.exists(), timeout=10000)
 
-    def answer() -> None:
-        dialog = QApplication.activeModalWidget()
-        assert isinstance(dialog, QFileDialog)
-        ours = next(each for each in dialog.nameFilters() if "OME-TIFF" in each)
-        dialog.selectNameFilter(ours)
-        name = dialog.findChild(QLineEdit, "fileNameEdit")
-        name.clear()
-        qtbot.keyClicks(name, str(path))
-        qtbot.keyClick(name, Qt.Key.Key_Return)
 
-    QTimer.singleShot(600, answer)
-    act(viewer, "File", "Save Selected").trigger()
+def open_by_dialog(qtbot: Any, viewer: Any, path: Path) -> None:
+    """Choose File > Open File, type a name, press Return, and take this plugin's reader in the dialog that follows."""
+    before = len(viewer.layers)
+    named = Answer(QFileDialog, lambda dialog: name_file(dialog, path))
+    chosen = Answer(QtReaderDialog, lambda dialog: choose_reader(dialog, "Deconvolution"))
+    pick(qtbot, viewer, "File", "Open File(s)")
+    qtbot.waitUntil(lambda: named.was_asked and chosen.was_asked and len(viewer.layers) > before, timeout=10000)
 
 
 def test_an_imagej_file_from_drop_to_saved_file(
@@ -95,7 +97,6 @@ def test_an_imagej_file_from_drop_to_saved_file(
 
     viewer.layers.selection = {both}
     save_by_dialog(qtbot, viewer, tmp_path / "restored.ome.tif")
-    qtbot.waitUntil((tmp_path / "restored.ome.tif").exists, timeout=10000)
     drop(viewer, tmp_path / "restored.ome.tif", "Deconvolution")
     again = viewer.layers[-1]
     np.testing.assert_array_equal(again.data, both.data)
@@ -103,15 +104,48 @@ def test_an_imagej_file_from_drop_to_saved_file(
     np.testing.assert_allclose(again.colormap.colors[-1], (0, 1, 0, 1))
 
 
-def test_the_menus_open_the_panels(qtbot: Any, open_napari: Any, spots: np.ndarray[Any, Any]) -> None:
+def test_the_whole_job_by_menus(qtbot: Any, open_napari: Any, quick_sample: Sample, tmp_path: Path) -> None:
+    """Sample, panel, choices, run, side by side, save, open again: nothing but the mouse and the keyboard."""
+    viewer = open_napari()
+    window = viewer.window._qt_window
+    pick(qtbot, viewer, "File", "Open Sample", "Deconvolution", "Cells, widefield")
+    qtbot.waitUntil(lambda: "widefield-cells" in viewer.layers, timeout=10000)
+    pick(qtbot, viewer, "Plugins", "Deconvolution", "Restore")
+    qtbot.waitUntil(lambda: window.findChild(RestorePanel) is not None, timeout=10000)
+    panel = window.findChild(RestorePanel)
+    choose(qtbot, panel, "psf", "Measured, from a layer")
+    field = panel.method.forms["richardson-lucy"].fields["iterations"]
+    tick(qtbot, field.automatic)
+    write(qtbot, field.findChild(QLineEdit), "5")
+    press(qtbot, panel, "restore")
+    name = "widefield-cells [Richardson-Lucy]"
+    qtbot.waitUntil(lambda: name in viewer.layers and not panel.runs.is_running, timeout=40000)
+    result = viewer.layers[name]
+    assert result.metadata[KEY]["iterations"] == 5
+    assert result.data.max() > quick_sample.image.numpy().max(), "sharper"
+    press(qtbot, panel, "beside")
+    assert viewer.canvas.grid.enabled
+    press(qtbot, panel, "beside")
+
+    save_by_dialog(qtbot, viewer, tmp_path / "restored.ome.tif")
+    open_by_dialog(qtbot, viewer, tmp_path / "restored.ome.tif")
+    again = viewer.layers[-1]
+    np.testing.assert_array_equal(again.data, result.data)
+    np.testing.assert_allclose(again.scale, result.scale)
+    assert again.metadata[KEY]["digest"] == result.metadata[KEY]["digest"]
+
+    pick(qtbot, viewer, "Plugins", "Deconvolution", "Compare")
+    qtbot.waitUntil(lambda: window.findChild(QPushButton, "wipe") is not None, timeout=10000)
+    press(qtbot, window, "wipe")
+    assert "curtain" in viewer.layers
+
+
+def test_the_filter_menu_opens_the_panel(qtbot: Any, open_napari: Any, spots: np.ndarray[Any, Any]) -> None:
     viewer = open_napari()
     viewer.add_image(spots)
-    act(viewer, "Layers", "Filter", "Deconvolution", "Restore").trigger()
+    pick(qtbot, viewer, "Layers", "Filter", "Deconvolution", "Restore")
     window = viewer.window._qt_window
-    qtbot.waitUntil(lambda: window.findChild(QPushButton, "restore") is not None, timeout=10000)
-    act(viewer, "Plugins", "Deconvolution", "Compare").trigger()
-    qtbot.waitUntil(lambda: window.findChild(QPushButton, "wipe") is not None, timeout=10000)
-    assert button(window, "live") is not None
+    qtbot.waitUntil(lambda: button(window, "live") is not None, timeout=10000)
 
 
 def test_only_what_is_missing_is_asked_for(qtbot: Any, open_panel: Any, spots: np.ndarray[Any, Any]) -> None:

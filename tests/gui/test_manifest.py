@@ -46,3 +46,20 @@ def test_settings_have_defaults() -> None:
 
     engine = get_plugin_settings("napari-deconv").engine
     assert (engine.device, engine.memory) == ("auto", "auto")
+
+
+def test_no_key_is_napari_s(open_napari: Any) -> None:
+    """Neither a menu entry nor an action of napari has one of our keys, and no two of ours are the same."""
+    from napari.utils.shortcuts import default_shortcuts
+    from qtpy.QtGui import QAction
+
+    from napari_deconv.gui import compare_panel, panel
+    from napari_deconv.gui.foot import in_qt
+
+    window = open_napari().window._qt_window
+    theirs = {each.shortcut().toString() for each in window.findChildren(QAction)}
+    theirs |= {str(key).replace("Meta", "Ctrl") for keys in default_shortcuts.values() for key in keys}
+    ours = [in_qt(key) for keys in (panel.KEYS, compare_panel.KEYS) for key in keys.values()]
+    assert {"Ctrl+Shift+P", "Ctrl+Shift+T"} <= theirs
+    assert len(set(ours)) == len(ours)
+    assert not set(ours) & theirs

@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pytest
 from tests.gui.driving import button, press
 
 import napari_deconv as nd
 from napari_deconv.demo import Demo
 from napari_deconv.gui.demo_window import show_demo
 from napari_deconv.sample import Sample, names
-
-
-@pytest.fixture
-def quick_sample(monkeypatch: pytest.MonkeyPatch, spots: np.ndarray[Any, Any], bead: np.ndarray[Any, Any]) -> Sample:
-    """Let every sample be the spots, which take no time to make."""
-    image = nd.Image(
-        spots,
-        "ZYX",
-        voxel=(0.3, 0.1, 0.1),
-        channels=(nd.Channel(name="EGFP", emission=0.52),),
-        optics=nd.Optics(numerical_aperture=1.2, immersion_index=1.33),
-        name="widefield-cells",
-    )
-    made = Sample("widefield-cells", "Spots", image, image.replace(data=bead), image)
-    monkeypatch.setattr(importlib.import_module("napari_deconv.sample"), "sample", lambda name: made)
-    return made
 
 
 def test_every_sample_is_in_the_menu(plugins: Any) -> None:

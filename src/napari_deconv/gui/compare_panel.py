@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFormLayout, QGridLayout, QLabel, QPushButton, QSlide
 from .compare import Blink, SideBySide, Wipe, match_contrast, show_difference, turn_sideways
 from .dock import take_place
 from .foot import made_button
+from .keys import bind_keys, free_keys
 from .layer_box import LayerBox, image_layers, like_a_source, unwrapped
 from .layers import told_of
 from .profile_plot import ProfileLine, ProfilePlot
@@ -24,12 +25,15 @@ WAYS = {
 }
 STEPS = 200
 KEYS = {
+    "beside": "Control-Shift-G",
     "wipe": "Control-Shift-W",
     "blink": "Control-Shift-N",
+    "match": "Control-Shift-H",
+    "difference": "Control-Shift-D",
     "sideways": "Control-Shift-Y",
     "profile": "Control-Shift-M",
 }
-"""Keys that napari does not use; they work on the canvas while the panel is open."""
+"""Keys that napari does not use; they work on the canvas and in the panel while it is open."""
 
 
 class ComparePanel(QWidget):  # type: ignore[misc]
@@ -52,8 +56,10 @@ class ComparePanel(QWidget):  # type: ignore[misc]
         self.plot = ProfilePlot()
         self.legend = QLabel()
         self.legend.setWordWrap(True)
-        self.match = made_button("Match contrast", "match", "Give the second layer the first one's contrast limits.")
-        self.difference = made_button("Difference", "difference", "Add the layer second − first.")
+        self.match = made_button(
+            "Match contrast", "match", "Give the second layer the first one's contrast limits.", KEYS["match"]
+        )
+        self.difference = made_button("Difference", "difference", "Add the layer second − first.", KEYS["difference"])
         self.profile = made_button(
             "Line profile", "profile", "A line to drag on the canvas: both layers under it.", KEYS["profile"]
         )
@@ -80,7 +86,8 @@ class ComparePanel(QWidget):  # type: ignore[misc]
         self.edge.valueChanged.connect(self._on_edge)
         self.profile.clicked.connect(self.measure)
         self.sideways.clicked.connect(self._on_sideways)
-        self._bind_keys(True)
+        buttons = {each.objectName(): each for each in self._buttons()}
+        bind_keys(self.viewer, self, {key: buttons[name].click for name, key in KEYS.items()})
         self._on_chosen()
 
     def _build(self) -> None:
@@ -101,12 +108,6 @@ class ComparePanel(QWidget):  # type: ignore[misc]
 
     def _buttons(self) -> tuple[QPushButton, ...]:
         return (*self.ways.values(), self.match, self.difference, self.profile, self.sideways)
-
-    def _bind_keys(self, is_bound: bool) -> None:
-        buttons = {"profile": self.profile, "sideways": self.sideways, **self.ways}
-        for name, key in KEYS.items():
-            press = buttons[name].click
-            self.viewer.bind_key(key, (lambda viewer, press=press: press()) if is_bound else None, overwrite=True)
 
     def measure(self, is_on: bool) -> None:
         """Lay a line on the canvas and plot what is under it, or take it away."""
@@ -187,7 +188,7 @@ class ComparePanel(QWidget):  # type: ignore[misc]
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.compare("")
             self.measure(False)
-            self._bind_keys(False)
+            free_keys(self.viewer, KEYS)
             self.first.let_go()
             self.second.let_go()
         elif event.type() == QEvent.Type.Show:
