@@ -22,6 +22,8 @@ from qtpy.QtWidgets import (
 )
 
 LEFT = Qt.MouseButton.LeftButton
+SETTLED = 4
+"""Looks, a tenth of a second apart, after which an open dialog is ready to be typed into."""
 
 
 def button(panel: QWidget, name: str) -> QPushButton:
@@ -63,12 +65,16 @@ class Answer(QTimer):
         super().__init__()
         self.was_asked = False
         self._kind, self._answer = kind, answer
+        self._looks = 0
         self.timeout.connect(self._look)
-        self.start(20)
+        self.start(100)
 
     def _look(self) -> None:
         for dialog in QApplication.topLevelWidgets():
             if isinstance(dialog, self._kind) and dialog.isVisible():
+                self._looks += 1
+                if self._looks < SETTLED:
+                    return
                 self.stop()
                 self.was_asked = True
                 self._answer(dialog)

@@ -89,11 +89,18 @@ class Watcher:
             self.qtbot.wait(10)
 
     def slide(self, axis: str, place: int) -> None:
-        """Walk with the arrow keys on the slider of an axis."""
-        number = self.panel.model.read_axes.index(axis)
-        slider = self.viewer.window._qt_viewer.dims.slider_widgets[number].slider
-        while slider.value() != place:
-            self.qtbot.keyClick(slider, Qt.Key.Key_Right if slider.value() < place else Qt.Key.Key_Left)
+        """Walk along an axis with the arrow keys on the canvas: Alt and up or down chooses the slider, left and right move it."""
+        number, dims = self.panel.model.read_axes.index(axis), self.viewer.dims
+        alt, none = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.NoModifier
+        for _ in range(dims.ndim):
+            if dims.last_used != number:
+                self.qtbot.keyClick(self.canvas, Qt.Key.Key_Down, alt)
+        assert dims.last_used == number
+        for _ in range(int(dims.nsteps[number])):
+            if dims.current_step[number] != place:
+                is_on = dims.current_step[number] < place
+                self.qtbot.keyClick(self.canvas, Qt.Key.Key_Right if is_on else Qt.Key.Key_Left, none)
+        assert dims.current_step[number] == place
 
     def run(self, name: str) -> np.ndarray[Any, Any]:
         """Press Restore and return the result's pixels."""

@@ -236,7 +236,7 @@ def match_contrast(left: Any, right: Any) -> None:
 
 
 def show_difference(viewer: Any, left: Any, right: Any) -> Any:
-    """Add, or bring up to date, the layer right less left, in a colormap that is white at zero.
+    """Add, or bring up to date, the layer right less left; white is the usual difference, such as a background taken off.
 
     Raises
     ------
@@ -251,10 +251,16 @@ def show_difference(viewer: Any, left: Any, right: Any) -> Any:
     if name in viewer.layers:
         viewer.layers[name].data = difference
         return viewer.layers[name]
-    sample = np.abs(np.asarray(difference[(slice(None, None, max(1, len(difference) // 16)),)]))
-    reach = float(np.quantile(sample, 0.999)) or 1.0
+    sample = np.asarray(difference[(slice(None, None, max(1, len(difference) // 16)),)])
+    usual = float(np.median(sample))
+    reach = float(np.quantile(np.abs(sample - usual), 0.999)) or 1.0
     names = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
     told = {each: getattr(left, each) for each in names}
     return viewer.add_image(
-        difference, name=name, colormap="PiYG", contrast_limits=(-reach, reach), metadata={HELPER: True}, **told
+        difference,
+        name=name,
+        colormap="PiYG",
+        contrast_limits=(usual - reach, usual + reach),
+        metadata={HELPER: True},
+        **told,
     )

@@ -59,7 +59,12 @@ class ComparePanel(QWidget):  # type: ignore[misc]
         self.match = made_button(
             "Match contrast", "match", "Give the second layer the first one's contrast limits.", KEYS["match"]
         )
-        self.difference = made_button("Difference", "difference", "Add the layer second − first.", KEYS["difference"])
+        self.difference = made_button(
+            "Difference",
+            "difference",
+            "Add the layer second − first; white is the usual difference.",
+            KEYS["difference"],
+        )
         self.profile = made_button(
             "Line profile", "profile", "A line to drag on the canvas: both layers under it.", KEYS["profile"]
         )
