@@ -114,9 +114,13 @@ def test_on_a_laptop(qtbot: Any, laptop: tuple[Any, Any], test_output: Any) -> N
     for name, other in others.items():
         wrong += [f"{name}: {each}" for each in cut_off(qtbot, other)]
         assert window.width() <= LAPTOP[0], name
+        assert window.height() <= LAPTOP[1], (
+            f"{name}: docks below one another have made the window higher than the screen"
+        )
     panel.foot.sweep.click()
     qtbot.wait(100)
     wrong += [f"sweep: {each}" for each in cut_off(qtbot, panel.sheet)]
+    assert window.height() <= LAPTOP[1]
     assert not wrong, "\n".join(wrong)
     missing = [each for one in (panel, panel.sheet, *others.values()) for each in unexplained(one)]
     assert not missing, "\n".join(sorted(set(missing)))

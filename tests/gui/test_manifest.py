@@ -50,6 +50,7 @@ def test_settings_have_defaults() -> None:
 
 def test_no_key_is_napari_s(open_napari: Any) -> None:
     """Neither a menu entry nor an action of napari has one of our keys, and no two of ours are the same."""
+    from napari._app_model import get_app_model
     from napari.utils.shortcuts import default_shortcuts
     from qtpy.QtGui import QAction
 
@@ -58,7 +59,8 @@ def test_no_key_is_napari_s(open_napari: Any) -> None:
 
     window = open_napari().window._qt_window
     theirs = {each.shortcut().toString() for each in window.findChildren(QAction)}
-    theirs |= {str(key).replace("Meta", "Ctrl") for keys in default_shortcuts.values() for key in keys}
+    theirs |= {str(each.keybinding) for each in get_app_model().keybindings}
+    theirs |= {str(key) for keys in default_shortcuts.values() for key in keys}
     ours = [in_qt(key) for keys in (panel.KEYS, compare_panel.KEYS) for key in keys.values()]
     assert {"Ctrl+Shift+P", "Ctrl+Shift+T"} <= theirs
     assert len(set(ours)) == len(ours)

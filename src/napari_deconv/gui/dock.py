@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from .canvas_guard import CanvasGuard
@@ -26,8 +26,14 @@ def take_place(panel: QWidget) -> None:
         if each is not dock and each.windowTitle().endswith(OURS) and each.isVisible() and not each.isFloating()
     ]
     if others and dock not in window.tabifiedDockWidgets(others[0]):
+        size = window.size()
         window.tabifyDockWidget(others[0], dock)
         dock.raise_()
+        later = QTimer(window)  # napari has put the dock below the others, and the window grows for that
+        later.setSingleShot(True)
+        later.timeout.connect(lambda: window.resize(size))
+        later.timeout.connect(later.deleteLater)
+        later.start(0)
 
 
 def let_right_docks_reach_down(panel: QWidget) -> None:
