@@ -9,7 +9,7 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFormLayout, QGridLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 
 from .compare import Blink, SideBySide, Wipe, match_contrast, show_difference, turn_sideways
-from .dock import take_place
+from .dock import take_place, window_sizes
 from .foot import made_button
 from .keys import bind_keys, free_keys
 from .layer_box import LayerBox, image_layers, like_a_source, unwrapped
@@ -42,6 +42,7 @@ class ComparePanel(QWidget):  # type: ignore[misc]
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
         self.viewer = unwrapped(napari_viewer)
+        self.sizes_before = window_sizes()
         self.comparison: Any = None
         self.first = LayerBox(
             self.viewer, "first", "The layer on the left, often the original.", like_a_source, with_live=True

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
 from .canvas_guard import CanvasGuard
 
-__all__ = ["let_right_docks_reach_down", "problem_style", "take_place"]
+__all__ = ["let_right_docks_reach_down", "problem_style", "take_place", "window_sizes"]
 
 OURS = ("(napari-deconv)", "(Deconvolution)")
 
 
+def window_sizes() -> dict[int, QSize]:
+    """Return how large each main window is, by its id: napari docks a panel below the others first, and its window grows for that."""
+    return {id(each): each.size() for each in QApplication.topLevelWidgets() if isinstance(each, QMainWindow)}
+
+
 def take_place(panel: QWidget) -> None:
-    """Guard the canvas of the window that a panel was docked in, and put its dock in a tab with this plugin's other panels, in front."""
+    """Guard the canvas of the window that a panel was docked in, and put its dock in a tab with this plugin's other panels, in front.
+
+    ``panel.sizes_before`` are the `window_sizes` from before it was docked, to which the window goes back.
+    """
     dock, window = _above(panel, QDockWidget), _above(panel, QMainWindow)
     if dock is None or window is None:
         return
@@ -26,10 +34,10 @@ def take_place(panel: QWidget) -> None:
         if each is not dock and each.windowTitle().endswith(OURS) and each.isVisible() and not each.isFloating()
     ]
     if others and dock not in window.tabifiedDockWidgets(others[0]):
-        size = window.size()
+        size = panel.sizes_before.get(id(window), window.size())
         window.tabifyDockWidget(others[0], dock)
         dock.raise_()
-        later = QTimer(window)  # napari has put the dock below the others, and the window grows for that
+        later = QTimer(window)
         later.setSingleShot(True)
         later.timeout.connect(lambda: window.resize(size))
         later.timeout.connect(later.deleteLater)

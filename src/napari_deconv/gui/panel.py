@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 from ..recipe import Recipe
 from ..running.preview import Shown
 from .compare import SideBySide
-from .dock import let_right_docks_reach_down, take_place
+from .dock import let_right_docks_reach_down, take_place, window_sizes
 from .entries import entry_of, selected_entries
 from .foot import Foot
 from .job import Step
@@ -53,6 +53,7 @@ class RestorePanel(QWidget):  # type: ignore[misc]
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
         self.viewer = unwrapped(napari_viewer)
+        self.sizes_before = window_sizes()
         self.model = RestoreModel()
         self.beside: SideBySide | None = None
         self.live = Live(self.viewer)

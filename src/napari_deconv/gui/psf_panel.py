@@ -12,7 +12,7 @@ from ..fitting import Fitted
 from ..image import Image
 from .beads_tab import BeadsTab
 from .check_tab import CheckTab
-from .dock import take_place
+from .dock import take_place, window_sizes
 from .fit_tab import FitTab
 from .layer_box import unwrapped
 from .layers import layers_of
@@ -32,6 +32,7 @@ class PsfPanel(QWidget):  # type: ignore[misc]
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
         self.viewer = unwrapped(napari_viewer)
+        self.sizes_before = window_sizes()
         self.task: Task | None = None
         self.setMinimumWidth(340)
         self.microscope = MicroscopeTab(self.viewer)

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QScrollAre
 
 from ..learned.shelf import KeptModel, kept_models
 from .crop_layer import CropLayer
-from .dock import problem_style, take_place
+from .dock import problem_style, take_place, window_sizes
 from .foot import made_button
 from .layer_box import unwrapped
 from .loss_curve import LossCurve
@@ -35,6 +35,7 @@ class TrainPanel(QWidget):  # type: ignore[misc]
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
         self.viewer = unwrapped(napari_viewer)
+        self.sizes_before = window_sizes()
         self.model = TrainModel()
         self.crop = CropLayer(self.viewer)
         self.job: TrainJob | None = None
