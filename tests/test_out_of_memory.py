@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import torch
 from tests.scenes import Array, blobs, gaussian_psf, photographed, saved_psf
 
 import napari_deconv as nd
-from napari_deconv import canvas as canvas_module
+from napari_deconv import background as background_module, canvas as canvas_module
 from napari_deconv.methods.blur import Blur
 from napari_deconv.methods.spectrum import HalfSpectrum
+
+restore_module = importlib.import_module("napari_deconv.restore")
 
 PSF = gaussian_psf((3, 7, 7))
 PICTURE = photographed(blobs((8, 40, 60), (1, 2, 2), count=20), PSF, 20.0)
@@ -52,7 +55,7 @@ def failing_at_random(monkeypatch: pytest.MonkeyPatch, seed: int, share: float) 
         monkeypatch.setattr(owner, name, allocating)
 
     for owner, name in (
-        (Blur, "__init__"), (Blur, "new_object"), (HalfSpectrum, "enter"), (HalfSpectrum, "carry"),
+        (Blur, "__init__"), (Blur, "new_object"), (background_module, "find_ground"), (HalfSpectrum, "enter"), (HalfSpectrum, "carry"),
         (HalfSpectrum, "exchange"), (HalfSpectrum, "leave"), (torch.Tensor, "detach"),
     ):  # fmt: skip
         wrap(owner, name)
@@ -61,7 +64,7 @@ def failing_at_random(monkeypatch: pytest.MonkeyPatch, seed: int, share: float) 
 
 def test_fifty_runs_in_which_memory_runs_out_at_random(recipe: dict[str, Any], whole: Array) -> None:
     failures, tiles = 0, 0
-    for seed in range(50):
+    for seed in range(40):
         with pytest.MonkeyPatch.context() as patch:
             failed = failing_at_random(patch, seed, 0.01)
             result = nd.restored(nd.Image(PICTURE), recipe, device="cpu")
@@ -70,6 +73,56 @@ def test_fifty_runs_in_which_memory_runs_out_at_random(recipe: dict[str, Any], w
         tiles = max(tiles, result.history[-1]["tiles"])
     assert failures > 10
     assert tiles > 2
+    assert sum(automatic_run(recipe, seed) for seed in range(40, 50)) > 5
+
+
+def automatic_run(recipe: dict[str, Any], seed: int) -> int:
+    """Restore with everything automatic while memory runs out; the result is right for what was chosen. Return the failures."""
+    image, automatic = nd.Image(PICTURE[:, :24, :30]), {**recipe, "background": "auto"}
+    with pytest.MonkeyPatch.context() as patch:
+        failed = failing_at_random(patch, seed, 0.002)
+        result = nd.restored(image, {**automatic, "method": {"kind": "richardson-lucy"}}, device="cpu")
+    chosen, found = result.history[-1]["iterations"], result.history[-1]["background"][0]
+    fixed = {"kind": "richardson-lucy", "iterations": chosen, "acceleration": "heavy-ball"}
+    whole = nd.restored(image, {**recipe, "method": fixed, "background": found}, device="cpu").numpy()
+    assert np.abs(result.numpy() - whole).max() < 2e-3 * whole.max(), f"seed {seed}: {failed}"
+    return len(failed)
+
+
+def test_an_automatic_choice_goes_on_with_half_the_part_where_memory_runs_out(
+    recipe: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    make = restore_module.trial_box
+
+    def scarce(volume: Any, shape: tuple[int, ...], background: float, most: int) -> Any:
+        asked.append(most)
+        if len(asked) < 4:
+            raise ERRORS[len(asked) - 1]
+        return make(volume, shape, background, most)
+
+    monkeypatch.setattr(restore_module, "trial_box", scarce)
+    result = nd.restored(nd.Image(PICTURE), {**recipe, "method": {"kind": "wiener"}}, device="cpu")
+    assert asked == [asked[0] >> halvings for halvings in range(4)]
+    assert result.history[-1]["choices"][0]["name"] == "noise"
+
+
+def test_measuring_looks_at_less_where_memory_runs_out(
+    recipe: dict[str, Any], whole: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    sample = background_module._sampled
+
+    def scarce(volume: Any, most: int) -> Array:
+        asked.append(most)
+        if len(asked) < 3:
+            raise ERRORS[len(asked) - 1]
+        return sample(volume, most)
+
+    monkeypatch.setattr(background_module, "_sampled", scarce)
+    result = nd.restored(nd.Image(PICTURE), recipe, device="cpu").numpy()
+    assert asked == [background_module.MOST >> halvings for halvings in range(3)]
+    np.testing.assert_array_equal(result, whole)
 
 
 def test_a_result_that_is_large_beside_the_budget_is_put_together_on_disk(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .background import VolumeFigures, measure_volume
+from .background import MOST, VolumeFigures, measure_volume
 from .image import Image, Region
 from .methods.blur import Blur, plan_object_shape
 from .methods.choice import Choice
@@ -44,22 +44,24 @@ class Known:
             return made
         return replace(made, image=made.image.replace(data=kept.image.data), marks=kept.marks)
 
-    def measure(self, prepared: Prepared, recipe: Recipe, time: int, channel: int) -> VolumeFigures:
+    def measure(self, prepared: Prepared, recipe: Recipe, time: int, channel: int, most: int = MOST) -> VolumeFigures:
         """Return the figures of a whole volume of the prepared image; a ceiling only where no marks tell what is saturated."""
         asked = recipe.background, "none" if prepared.marks is not None else recipe.saturation
         key = (time, channel), asked, recipe.prepare
         if key not in self.figures:
-            self.figures[key] = measure_volume(prepared.image.block(time, channel), *asked)
+            self.figures[key] = measure_volume(prepared.image.block(time, channel), *asked, most=most)
         return self.figures[key]
 
-    def blur(self, psf: np.ndarray[Any, Any], shape: tuple[int, int, int], device: Any) -> Blur:
-        """Return the blur of a PSF and a block's shape; the last two are kept if they are small, or the last one."""
-        key = (id(psf), shape, str(device))
+    def blur(
+        self, psf: np.ndarray[Any, Any], shape: tuple[int, int, int], device: Any, dtype: Any = None, room: int = 1
+    ) -> Blur:
+        """Return the blur of a PSF and a block's shape, as `Blur` has it; the last two are kept if they are small, or the last one."""
+        key = (id(psf), shape, str(device), dtype, room)
         kept, blur = self.blurs.pop(key, (None, None))
-        large = math.prod(plan_object_shape(shape, psf.shape)) > LARGE
+        large = math.prod(plan_object_shape(shape, psf.shape, room)) > LARGE
         while len(self.blurs) > (0 if large else 1):
             self.blurs.pop(next(iter(self.blurs)))
         if blur is None or kept is not psf:
-            blur = Blur(psf, shape, device)
+            blur = Blur(psf, shape, device, dtype, room)
         self.blurs[key] = (psf, blur)
         return blur.twin()

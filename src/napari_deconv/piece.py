@@ -11,7 +11,7 @@ import numpy as np
 
 from .image import Image, Region
 from .methods.base import Method
-from .methods.blur import fast_length
+from .methods.blur import fast_length, plan_object_shape
 from .posing import compute_slab_psf
 from .psf.base import Grid, PsfModel
 from .running.slabs import Slab, plan_slabs
@@ -32,6 +32,7 @@ class Piece:
     """A box of one volume with its PSF (Z, Y, X), and its share [begin, end] of the whole job.
 
     ``outer`` is the box with its halo, ``inner`` the part asked for within that; ``weights`` (Z, 1, 1) of its planes.
+    ``room`` is how many half widths of the PSF the object's grid reaches beyond a tile.
     """
 
     time: int
@@ -43,6 +44,7 @@ class Piece:
     weights: np.ndarray[Any, Any]
     begin: float
     end: float
+    room: int = 1
 
     def pixels(self, image: Image) -> Any:
         """Return the piece of an image, its halo included (Z, Y, X)."""
@@ -56,10 +58,12 @@ class Piece:
         MemoryError
             when not even the smallest do.
         """
-        z, y, x = self.psf.shape
-        depth, height, width = (box.stop - box.start for box in self.outer)
-        padding = z - 1, y - 1, x - 1
-        return plan_tiles((depth, height, width), self.halo, padding, budget / (4 * volumes), fast_length)
+        z, y, x = (self.room * (size - 1) for size in self.psf.shape)
+        return plan_tiles(self.outer_shape, self.halo, (z, y, x), budget / (4 * volumes), fast_length)
+
+    def padded(self, shape: tuple[int, int, int]) -> int:
+        """Return the voxels of the object's grid of a tile of this shape, its halo included."""
+        return math.prod(plan_object_shape(shape, self.psf.shape, self.room))
 
     def fraction(self, share: float) -> float:
         """Return the job's fraction when this share of the piece is done."""
@@ -71,9 +75,15 @@ class Piece:
         return z, y, x
 
     @property
+    def outer_shape(self) -> tuple[int, int, int]:
+        """The shape of ``outer``."""
+        z, y, x = (each.stop - each.start for each in self.outer)
+        return z, y, x
+
+    @property
     def voxels(self) -> int:
         """How many voxels the piece has, its halo included."""
-        return math.prod(each.stop - each.start for each in self.outer)
+        return math.prod(self.outer_shape)
 
     def add(
         self, tile: Tile, restored: Tensor, canvas: Any, first: Piece, region: Region
@@ -167,18 +177,19 @@ def plan_pieces(
         (time, channel, slab, psf) for time in times for channel, slab, psf in _slabs(image, region, models, device)
     ]
     shape = image.spatial_shape
+    reached = {id(psf): [method.reaches(psf, axis) for axis in range(3)] for *_, psf in planned}
     pieces = []
     for number, (time, channel, slab, psf) in enumerate(planned):
         z, y, x = (
-            0 if size == 1 else max(int(method.reach * (width // 2)) + 1, least)
-            for size, width, least in zip(shape, psf.shape, method.halo, strict=True)
+            0 if size == 1 else max(reach + 1, least)
+            for size, reach, least in zip(shape, reached[id(psf)], method.halo, strict=True)
         )
         bounds = {**region.bounds, "Z": _overlap(slab, region)}
         outer, inner = with_halo(shape, bounds, (z, y, x))
         first, last = bounds["Z"]
         weights = slab.weights[first - slab.start : last - slab.start, None, None]
         ends = number / len(planned), (number + 1) / len(planned)
-        pieces.append(Piece(time, channel, psf, (z, y, x), outer, inner, weights, *ends))
+        pieces.append(Piece(time, channel, psf, (z, y, x), outer, inner, weights, *ends, method.room))
     return pieces
 
 

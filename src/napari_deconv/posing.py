@@ -25,13 +25,16 @@ __all__ = [
     "pose_problem",
     "resolve_psf",
     "trial_box",
+    "trial_voxels",
     "used_psf",
 ]
 
 TOLD = 0.05
 """Share of a voxel's light that trusted pixels must catch, for those beside them to be left out."""
-TRIAL = 2**20
-"""Padded voxels of the part of an image on which automatic choices are made."""
+TRIAL, LEAST_TRIAL = 2**20, 2**18
+"""Padded voxels of the part of an image on which automatic choices are made: these, or fewer where memory is scarce, but no less."""
+AT_ONCE = 4
+"""How many draws of it are restored at once, about."""
 
 SUCH_AS = {"numerical_aperture": "1.4", "immersion_index": "1.515", "emission": "0.52", "voxel": "0.2,0.065,0.065"}
 """What a value looks like that the metadata lacks; lengths in µm."""
@@ -152,7 +155,7 @@ def pose_problem(
     """
     import torch
 
-    block = np.array(pixels, dtype=np.float32)
+    block: np.ndarray[Any, Any] = np.array(pixels, dtype=np.float64 if blur.dtype == torch.float64 else np.float32)
     if not np.isfinite(block).all():
         raise ValueError(
             f"the image has pixels that are NaN or infinite ({int((~np.isfinite(block)).sum())} found): {MEND}"
@@ -190,14 +193,25 @@ def _masked(blur: Blur, trusted: np.ndarray[Any, Any], least: float) -> Blur:
     return blur.masked(mask.masked_fill_((mask == 0) & (told < least), 1))
 
 
-def trial_box(volume: Any, psf_shape: tuple[int, ...], background: float) -> tuple[slice, slice, slice]:
+def trial_voxels(budget: int, volumes: float) -> int:
+    """Return the padded voxels of the part on which automatic choices are made: fewer where a budget (bytes) is small.
+
+    A trial restores a few draws at once, of so many float32 volumes each.
+    """
+    return min(TRIAL, max(LEAST_TRIAL, int(budget / (4 * AT_ONCE * volumes))))
+
+
+def trial_box(
+    volume: Any, psf_shape: tuple[int, ...], background: float, most: int = TRIAL
+) -> tuple[slice, slice, slice]:
     """Return the box of a volume (Z, Y, X) on which automatic choices are made: the one richest in light, all of it if small.
 
-    Light counts by its square root, so that a small bright spot does not outweigh a field of structure.
+    Light counts by its square root, so that a small bright spot does not outweigh a field of structure. ``most`` is how many voxels it
+    may have, padded; it is never smaller than 48 × 48.
     """
     z, y, x = volume.shape
     depth = min(z, 32)
-    side = max(48, int((TRIAL / (depth + psf_shape[0] - 1)) ** 0.5) - max(psf_shape[1:]) + 1)
+    side = max(48, int((most / (depth + psf_shape[0] - 1)) ** 0.5) - max(psf_shape[1:]) + 1)
     sizes = (depth, min(y, side), min(x, side))
     return tuple(_richest(volume, axis, size, background) for axis, size in enumerate(sizes))  # type: ignore[return-value]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .background import VolumeFigures
+from .background import MOST, VolumeFigures
 from .canvas import as_data, left_for_tiles, new_canvas
 from .image import AXES, FINER, Image, Region
 from .known import Known
@@ -18,13 +18,14 @@ from .methods.base import Estimate, Method, Problem
 from .methods.blur import Blur
 from .methods.choice import Choice
 from .piece import Piece, plan_pieces, to_numpy
-from .posing import compute_psf, compute_psf_at, fit_to_image, pose_problem, resolve_psf, trial_box
+from .posing import compute_psf, compute_psf_at, fit_to_image, pose_problem, resolve_psf, trial_box, trial_voxels
 from .preparing import finish
 from .progress import Progress
 from .psf.base import Grid
 from .recipe import Recipe
 from .record import describe_choices, describe_psfs, describe_run
-from .running.device import add_in_peace, choose_device, is_out_of_memory, plan_budget, release
+from .running.device import choose_device, choose_precision, is_out_of_memory, plan_budget, release
+from .running.scarcity import add_in_peace, cut_smaller, in_peace, try_smaller
 from .running.tiles import Tile, plan_seam_check
 
 if TYPE_CHECKING:
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Known", "Progress", "compute_psf", "resolve_psf", "restore", "restored"]
-
-PATIENCE = 5
-"""How often in a row memory may run out on a tile that is too small to cut."""
 
 
 def restore(
@@ -94,11 +92,11 @@ class _Job:
         self.recipe, self.device, self.known = recipe, device, known
         self.prepared = known.prepare(image, recipe, region)
         self.image, self.region = image, region = self.prepared.image, self.prepared.region
-        self.budget = plan_budget(memory, device)
+        self.budget, self.dtype = plan_budget(memory, device), choose_precision(recipe.precision, device)
         self.started = clock.perf_counter()
         channels = range(image.sizes.get("C", 1))[slice(*region.bounds.get("C", (None, None)))]
         self.models = {channel: resolve_psf(image, recipe, channel) for channel in channels}
-        self.pieces = plan_pieces(image, region, self.models, recipe.method, device)
+        self.pieces = self._planned(recipe.method)
         self.methods: dict[int, Method] = {}
         self.choices: list[Choice] = []
         self.figures: dict[tuple[int, int], VolumeFigures] = {}
@@ -112,18 +110,26 @@ class _Job:
         part = self.image.crop(self.region)
         canvas = new_canvas(tuple(part.sizes.get(axis, 1) for axis in AXES), self.budget)
         self.budget = left_for_tiles(canvas.shape, self.budget)
-        for piece in self.pieces:
-            piece = yield from self._settle(piece)
+        for number in range(len(self.pieces)):
+            piece = yield from self._settle(number)
             yield from self._restore_piece(piece, canvas)
         yield self._finished(part, as_data(canvas)[tuple(slice(None) if axis in part.axes else 0 for axis in AXES)])
 
+    def _planned(self, method: Method) -> list[Piece]:
+        return in_peace(lambda _: plan_pieces(self.image, self.region, self.models, method, self.device), self.device)
+
     def _measured(self, piece: Piece) -> VolumeFigures:
         place = piece.time, piece.channel
-        figures = self.known.measure(self.prepared, self.recipe, *place)
-        return self.figures.setdefault(place, figures)
+        if place not in self.figures:
+            self.figures[place] = in_peace(
+                lambda failures: self.known.measure(self.prepared, self.recipe, *place, most=MOST >> failures),
+                self.device,
+            )
+        return self.figures[place]
 
-    def _settle(self, piece: Piece) -> Generator[Progress, None, Piece]:
+    def _settle(self, number: int) -> Generator[Progress, None, Piece]:
         """Make the automatic choices of a channel at its first piece; return the piece with the share that is left to do."""
+        piece = self.pieces[number]
         method, channel = self.recipe.method, piece.channel
         if channel in self.methods or not method.is_automatic:
             self.methods.setdefault(channel, method)
@@ -136,15 +142,26 @@ class _Job:
         choice = self.known.choices[key]
         self.choices.append(choice)
         self.methods[channel] = method.settled_by(choice)
-        return replace(piece, begin=end)
+        planned = self._planned(self.methods[channel])
+        self.pieces = [new if new.channel == channel else old for old, new in zip(self.pieces, planned, strict=True)]
+        return replace(self.pieces[number], begin=end)
 
     def _try_out(self, piece: Piece, end: float) -> Generator[Progress, None, Choice]:
-        """Make the automatic choice on the part of the first time point that is richest in light."""
+        """Make the automatic choice on the part of the first time point that is richest in light: on less where memory runs out."""
+        return (
+            yield from try_smaller(
+                lambda most: self._try_out_on(piece, end, most),
+                trial_voxels(self.budget, self.recipe.volumes),
+                self.device,
+            )
+        )
+
+    def _try_out_on(self, piece: Piece, end: float, most: int) -> Generator[Progress, None, Choice]:
         figures, whole = self._measured(piece), self.image.block(piece.time, piece.channel)
-        box = trial_box(whole, piece.psf.shape, figures.background)
+        box = trial_box(whole, piece.psf.shape, figures.background, most)
         pixels = whole[box]
         psf = compute_psf_at(self.image, self.models[piece.channel], (box[0].start + box[0].stop - 1) / 2, self.device)
-        blur = Blur(fit_to_image(psf, pixels.shape), pixels.shape, self.device)
+        blur = Blur(fit_to_image(psf, pixels.shape), pixels.shape, self.device, self.dtype, self.recipe.method.room)
         place = box[0].start, box[1].start, box[2].start
         untrusted = self.prepared.untrusted(piece.time, piece.channel, box)
         trial = self.recipe.method.choose(pose_problem(pixels, figures, blur, self.image, place, untrusted))
@@ -162,7 +179,7 @@ class _Job:
 
     def _restore_piece(self, piece: Piece, canvas: Any) -> Generator[Progress]:
         """Yield the progress of a piece's tiles; where memory runs out, what is done stays and the tile goes on in halves."""
-        pending, done = piece.tiles(self.budget, self.recipe.method.volumes), 0
+        pending, done = piece.tiles(self.budget, self.recipe.volumes), 0
         put: list[Tile] = []
         failures = 0
         while pending:
@@ -172,7 +189,7 @@ class _Job:
                 restored = yield from self._restore_tile(piece, tile, done)
             except (RuntimeError, MemoryError) as error:
                 failures += 1
-                cut = _cut(tile, error, failures)
+                cut = cut_smaller(tile, error, failures)
             if cut:
                 failures = 0 if len(cut) > 1 else failures
                 release(self.device)
@@ -199,7 +216,7 @@ class _Job:
         return blur.crop(estimate.object)
 
     def _pose(self, piece: Piece, tile: Tile) -> tuple[Blur, Problem]:
-        blur = self.known.blur(piece.psf, tile.outer_shape, self.device)
+        blur = self.known.blur(piece.psf, tile.outer_shape, self.device, self.dtype, piece.room)
         untrusted = self.prepared.untrusted(piece.time, piece.channel, piece.outer)
         marks = None if untrusted is None else untrusted[tile.outer]
         pixels = piece.pixels(self.image)[tile.outer]
@@ -269,19 +286,3 @@ class _Job:
         made = part.replace(data=result, history=(*self.image.history, record), metadata=told)
         image = finish(made, self.recipe.finish)
         return Progress(1.0, self.iterations, self.iterations, self.tiles, seconds, {}, lambda: image, is_result=True)
-
-
-def _cut(tile: Tile, error: BaseException, failures: int) -> list[Tile]:
-    """Return the halves of a tile that did not fit the memory, or itself where it is too small; other errors go on their way.
-
-    The smallest tiles are tried a few times, for memory that another program holds comes back.
-    """
-    if not is_out_of_memory(error):
-        raise error
-    halves = tile.split()
-    if halves is not None:
-        return list(halves)
-    if failures < PATIENCE:
-        return [tile]
-    shape = " × ".join(map(str, tile.outer_shape))
-    raise MemoryError(f"a tile of {shape} does not fit the memory and is too small to cut: crop the PSF") from error

@@ -22,7 +22,7 @@ def toy() -> tuple[Problem, Array]:
     blur = Blur(PSF, SHAPE, dtype=torch.float64)
     periodic = blur.new_object()
     blur.crop(periodic).copy_(torch.from_numpy(image))
-    return Problem(torch.from_numpy(image), 0.0, blur, float(image.max()), float(image.mean())), periodic.numpy()
+    return Problem(torch.from_numpy(image), 0.0, blur, float(image.max()), 0.0), periodic.numpy()
 
 
 def transfer(problem: Problem) -> Array:

@@ -13,8 +13,9 @@ from tests.scenes import Array, blobs, gaussian_psf, photographed
 
 from napari_deconv.methods.base import Problem
 from napari_deconv.methods.blur import Blur
+from napari_deconv.methods.differences import Difference, curvatures, slopes
 from napari_deconv.methods.heldout import Choice, Trial
-from napari_deconv.methods.splitting import Difference, Splitting, curvatures, slopes
+from napari_deconv.methods.splitting import Splitting
 from napari_deconv.methods.variational import Hessian, TotalVariation
 
 VOXEL = (0.3, 0.1, 0.1)

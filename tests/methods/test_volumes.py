@@ -10,7 +10,16 @@ import pytest
 
 from napari_deconv.methods.richardson_lucy import RichardsonLucy
 
-KINDS = ("richardson-lucy", "landweber", "wiener", "gradient-consensus", "wiener-butterworth", "tikhonov-miller")
+KINDS = (
+    "richardson-lucy",
+    "landweber",
+    "wiener",
+    "gradient-consensus",
+    "wiener-butterworth",
+    "tikhonov-miller",
+    "total-variation",
+    "hessian",
+)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")

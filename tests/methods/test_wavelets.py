@@ -9,8 +9,8 @@ from scipy.optimize import minimize
 from tests.methods.test_variational import tiny
 from tests.scenes import Array
 
+from napari_deconv.methods.differences import slopes
 from napari_deconv.methods.fista import Fista
-from napari_deconv.methods.splitting import slopes
 from napari_deconv.methods.tikhonov_miller import TikhonovMiller
 from napari_deconv.methods.wavelets import FILTERS, Wavelets
 

@@ -73,7 +73,7 @@ def test_one_tile_is_enough_when_it_fits() -> None:
 
 
 def test_a_tile_too_thin_for_its_halo_is_not_cut() -> None:
-    assert Tile(((0, 4), (0, 6), (0, 6)), (4, 6, 6), (3, 4, 4)).split() is None
+    assert Tile(((0, 4), (0, 6), (0, 6)), (4, 6, 6), (5, 8, 8)).split() is None
 
 
 def test_what_cannot_fit_is_said() -> None:

@@ -66,6 +66,7 @@ class RestoreModel:
         self.method = methods.names()[0]
         self.background: Any = "auto"
         self.saturation: Any = "auto"
+        self.precision = "single"
         self.only_current = False
         self.keeps_results = False
         self.steps = StepLists(self.changed.emit)
@@ -105,7 +106,7 @@ class RestoreModel:
 
     def take(self, recipe: Recipe) -> None:
         """Choose all that a recipe says, as if each value had been typed; without a PSF of its own, the metadata's."""
-        self.background, self.saturation = recipe.background, recipe.saturation
+        self.background, self.saturation, self.precision = recipe.background, recipe.saturation, recipe.precision
         self.steps.take(recipe)
         self.psf = FROM_METADATA if recipe.psf is None else type(recipe.psf).model_fields["kind"].default
         values = recipe.psf.model_dump(exclude_defaults=True, exclude={"kind"}) if recipe.psf is not None else {}
@@ -116,7 +117,7 @@ class RestoreModel:
     def check_of(self, layer: Any) -> Check:
         """Judge the same choices for another layer, of which voxel size and optics are as it says them itself."""
         other = RestoreModel()
-        for name in ("psf", "psf_layer", "method", "background", "saturation", "steps"):
+        for name in ("psf", "psf_layer", "method", "background", "saturation", "precision", "steps"):
             setattr(other, name, getattr(self, name))
         other._typed = {key: each for key, each in self._typed.items() if key.split(".")[0] in ("method", "psf")}
         other.source = layer
@@ -167,7 +168,7 @@ class RestoreModel:
     def check(self) -> Check:
         """Judge all choices; the answer to the same choices is kept."""
         typed = tuple(sorted(self._typed.items(), key=str))
-        choices = (self.axes, self.psf, self.method, self.background, self.saturation, self.steps.state)
+        choices = (self.axes, self.psf, self.method, self.background, self.saturation, self.precision, self.steps.state)
         state = (choices, typed, _seen(self.source), _seen(self.psf_layer) if self.psf == FROM_LAYER else None)
         if self._checked is None or self._checked[0] != state:
             self._checked = (state, self._judged())
@@ -182,7 +183,7 @@ class RestoreModel:
         steps = self.steps.parsed(problems)
         if problems or image is None:
             return Check(problems=problems)
-        recipe = Recipe.model_validate({"psf": psf, "method": method, **counts, **steps})
+        recipe = Recipe.model_validate({"psf": psf, "method": method, "precision": self.precision, **counts, **steps})
         problems.update(misfit(image, recipe))
         recipe = self._fitted(image, recipe, problems)
         return Check(image, recipe, problems)

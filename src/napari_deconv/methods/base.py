@@ -11,6 +11,7 @@ from pydantic import Field
 from ..settings import Settings, field
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
     from ..noise import Noise
@@ -100,8 +101,11 @@ class Method(Settings):
     """True for a baseline that is shown to teach, and may be worse than the blurred input."""
     volumes: ClassVar[float] = 6.0
     """Float32 volumes of the padded size that a run needs at its peak, transforms included."""
+    room: ClassVar[int] = 1
+    """How many half widths of the PSF the object's grid reaches beyond the frame: 1 where a forward model says what lies there; more where
+    nothing does, and opposite ends would meet."""
     reach: ClassVar[float] = 1.5
-    """How far what a pixel becomes depends on its neighbours, in half widths of the PSF: the halo of a tile."""
+    """How far what a pixel becomes depends on its neighbours, in half widths of the PSF, unless `reaches` knows better."""
 
     @classmethod
     def kind_name(cls) -> str:
@@ -122,6 +126,10 @@ class Method(Settings):
     def halo(self) -> tuple[int, int, int]:
         """Voxels (z, y, x) of halo that a tile needs at least, whatever the PSF."""
         return 0, 0, 0
+
+    def reaches(self, psf: np.ndarray[Any, Any], axis: int) -> int:
+        """Return over how many voxels of an axis what a pixel becomes depends on its neighbours, for a PSF (Z, Y, X): a tile's halo."""
+        return int(self.reach * (psf.shape[axis] // 2))
 
     @property
     def is_automatic(self) -> bool:

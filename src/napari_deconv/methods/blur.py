@@ -47,13 +47,22 @@ class Blur:
     image_shape : (Z, Y, X) of the frame.
     device : where the transforms run.
     dtype : torch.float32 or torch.float64.
+    room : how many half widths of the PSF the object reaches beyond the frame.
+
+    ``spectrum`` is the half spectrum that all calls share, to be entered in a ``with``; ``whole`` the box of the object's grid, ``frame``
+    that of the image in it.
 
     What `forward` and `undo` return is one buffer, `in_frame`; what `full`, `filtered` and `adjoint` return is another: the next call
     overwrites it, so copy what you keep. `round_trip` needs neither.
     """
 
     def __init__(
-        self, psf: np.ndarray[Any, Any], image_shape: tuple[int, int, int], device: Any = "cpu", dtype: Any = None
+        self,
+        psf: np.ndarray[Any, Any],
+        image_shape: tuple[int, int, int],
+        device: Any = "cpu",
+        dtype: Any = None,
+        room: int = 1,
     ) -> None:
         import torch
 
@@ -61,14 +70,14 @@ class Blur:
         self.dtype = dtype or torch.float32
         self.image_shape = image_shape
         self.psf_shape = tuple(psf.shape)
-        self.object_shape = plan_object_shape(image_shape, psf.shape)
-        self.margin = tuple((size - 1) // 2 for size in psf.shape)
+        self.object_shape = plan_object_shape(image_shape, psf.shape, room)
+        self.margin = tuple(room * ((size - 1) // 2) for size in psf.shape)
         z, y, x = (slice(m, m + n) for m, n in zip(self.margin, image_shape, strict=True))
         self.frame: Box = (z, y, x)
         self.axes = (*(axis for axis in (0, 1) if self.object_shape[axis] > 1), 2)
         z, y, x = (slice(0, size) for size in self.object_shape)
-        self._all: Box = (z, y, x)
-        self._spectrum = HalfSpectrum(self.object_shape, self.device, self.dtype)
+        self.whole: Box = (z, y, x)
+        self.spectrum = HalfSpectrum(self.object_shape, self.device, self.dtype)
         self.otf = self._transform_psf(psf)
         self.mask: Tensor | None = None
 
@@ -109,9 +118,9 @@ class Blur:
 
     def forward(self, thing: Tensor) -> Tensor:
         """Return the blurred object inside the frame, (Z, Y, X) of the image."""
-        with self._spectrum as spectrum:
-            spectrum.enter(self._all, thing.__getitem__)
-            spectrum.carry(self.otf, self._all, self.frame)
+        with self.spectrum as spectrum:
+            spectrum.enter(self.whole, thing.__getitem__)
+            spectrum.carry(self.otf, self.whole, self.frame)
             spectrum.leave(self.frame, _copying_to(self.in_frame))
         return self.in_frame if self.mask is None else self.in_frame.mul_(self.mask)
 
@@ -121,10 +130,10 @@ class Blur:
 
     def filtered(self, thing: Tensor, transfer: Tensor) -> Tensor:
         """Return an object under another transfer function of the half spectrum, likewise."""
-        with self._spectrum as spectrum:
-            spectrum.enter(self._all, thing.__getitem__)
-            spectrum.carry(transfer, self._all, self._all)
-            spectrum.leave(self._all, _copying_to(self._object))
+        with self.spectrum as spectrum:
+            spectrum.enter(self.whole, thing.__getitem__)
+            spectrum.carry(transfer, self.whole, self.whole)
+            spectrum.leave(self.whole, _copying_to(self._object))
         return self._object
 
     def adjoint(self, framed: Tensor) -> Tensor:
@@ -155,16 +164,16 @@ class Blur:
             def trusted(part: Part, seen: Tensor) -> Tensor:
                 return meet(part, seen.mul_(mask[part])).mul_(mask[part])
 
-        with self._spectrum as spectrum:
-            spectrum.enter(self._all, give)
-            spectrum.carry(self.otf, self._all, self.frame)
+        with self.spectrum as spectrum:
+            spectrum.enter(self.whole, give)
+            spectrum.carry(self.otf, self.whole, self.frame)
             spectrum.exchange(self.frame, trusted)
-            spectrum.carry(self.otf, self.frame, self._all, conjugate=True)
-            spectrum.leave(self._all, take)
+            spectrum.carry(self.otf, self.frame, self.whole, conjugate=True)
+            spectrum.leave(self.whole, take)
 
     def undo(self, framed: Tensor) -> Tensor:
         """Return what the frame holds, dark outside, divided by the transfer function as far as that is well above zero."""
-        with self._spectrum as spectrum:
+        with self.spectrum as spectrum:
             spectrum.enter(self.frame, framed.__getitem__)
             spectrum.carry(self._damped_inverse, self.frame, self.frame)
             spectrum.leave(self.frame, _copying_to(self.in_frame))
@@ -201,10 +210,10 @@ class Blur:
     def _gather(self, framed: Tensor, out: Tensor) -> Tensor:
         mask = self.mask
         give = framed.__getitem__ if mask is None else lambda part: framed[part] * mask[part]
-        with self._spectrum as spectrum:
+        with self.spectrum as spectrum:
             spectrum.enter(self.frame, give)
-            spectrum.carry(self.otf, self.frame, self._all, conjugate=True)
-            spectrum.leave(self._all, _copying_to(out))
+            spectrum.carry(self.otf, self.frame, self.whole, conjugate=True)
+            spectrum.leave(self.whole, _copying_to(out))
         return out
 
     def _transform_psf(self, psf: np.ndarray[Any, Any]) -> Tensor:
@@ -214,7 +223,7 @@ class Blur:
         corner = tuple(slice(0, size) for size in psf.shape)
         kernel[corner] = torch.tensor(psf, dtype=self.dtype, device=self.device)
         kernel = kernel.roll([-(size // 2) for size in psf.shape], dims=(0, 1, 2))
-        return self._spectrum.transform(self._all, kernel.__getitem__)
+        return self.spectrum.transform(self.whole, kernel.__getitem__)
 
 
 def _copying_to(target: Tensor) -> Callable[[Part, Tensor], None]:
@@ -224,9 +233,9 @@ def _copying_to(target: Tensor) -> Callable[[Part, Tensor], None]:
     return copy_part
 
 
-def plan_object_shape(image_shape: tuple[int, ...], psf_shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """Return the next fast FFT size of (image + PSF - 1) on each axis; an axis that neither has stays 1."""
-    z, y, x = (fast_length(n + k - 1) for n, k in zip(image_shape, psf_shape, strict=True))
+def plan_object_shape(image_shape: tuple[int, ...], psf_shape: tuple[int, ...], room: int = 1) -> tuple[int, int, int]:
+    """Return the next fast FFT size of image + room * (PSF - 1) on each axis; an axis that neither has stays 1."""
+    z, y, x = (fast_length(n + room * (k - 1)) for n, k in zip(image_shape, psf_shape, strict=True))
     return z, y, x
 
 

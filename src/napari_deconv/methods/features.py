@@ -84,7 +84,7 @@ def gather_features(problem: Problem) -> Generator[Estimate, None, Features]:
     light = (problem.image - problem.background) / unit
     missed = blur.adjoint(light - blur.forward(anchor)).mul_(blur.inverse_sensitivity)
     channels = [light, *(found[name] for name in ESTIMATES), blur.crop(missed)]
-    return Features(torch.stack(channels), anchor)
+    return Features(torch.stack(channels).float(), anchor.float())
 
 
 def hold_between(swinging: Sequence[Tensor], steady: Sequence[Tensor]) -> None:

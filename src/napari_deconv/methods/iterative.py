@@ -11,8 +11,17 @@ from .heldout import choose_iterations
 __all__ = ["Iterative"]
 
 
+EXPECTED = 30
+"""Iterations that tiles are planned for until the automatic number is known."""
+
+
 class Iterative(Method):
     """A method with the field ``iterations``, automatic by default."""
+
+    @property
+    def expected_steps(self) -> int:
+        """How many iterations it will make, as far as that is known."""
+        return EXPECTED if self.is_automatic else self.steps
 
     def choose(self, problem: Problem) -> Generator[Trial, None, Choice]:
         """Yield the trials and return the iterations after which photons held back are predicted best.

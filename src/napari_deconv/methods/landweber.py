@@ -13,11 +13,15 @@ Bertero & Boccacci, "Introduction to Inverse Problems in Imaging" (1998), chapte
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..settings import field
 from .base import Estimate, Iterations, Problem, iterations_field
 from .iterative import Iterative
+from .reach import LEAK, reach_of
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["Landweber"]
 
@@ -30,7 +34,6 @@ class Landweber(Iterative):
     reference: ClassVar[str] = "Landweber 1951; Bertero & Boccacci 1998"
     order: ClassVar[int] = 32
     volumes: ClassVar[float] = 6.0
-    reach: ClassVar[float] = 2.0
 
     kind: Literal["landweber"] = "landweber"
     iterations: Iterations = iterations_field(
@@ -60,6 +63,10 @@ class Landweber(Iterative):
     def trial_steps(self) -> int:
         """The most iterations that ``auto`` tries."""
         return 300
+
+    def reaches(self, psf: np.ndarray[Any, Any], axis: int) -> int:
+        """Return the voxels of an axis over which neighbours count in so many steps."""
+        return reach_of(psf, axis, lambda gain: 1 - abs(1 - self.step * gain) ** self.expected_steps, LEAK)
 
     def iterate(self, problem: Problem) -> Generator[Estimate]:
         """Yield the estimate after each iteration."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -26,8 +26,10 @@ from .base import Estimate, Method, Problem
 from .choice import Choice
 from .frame import continue_smoothly
 from .heldout import choose_by_light
+from .reach import LEAK, reach_of
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
     from .choice import Trial
@@ -36,6 +38,9 @@ __all__ = ["Adjoint", "Tikhonov", "Wiener"]
 
 WEIGHTS = tuple(10 ** (2 - number / 3) for number in range(25))
 """What an automatic choice tries, falling from 100 to 1e-6."""
+
+EXPECTED = 1e-3
+"""The weight that tiles are planned for until the automatic one is known."""
 
 Weight = Annotated[float, Field(gt=0, le=1e3)] | Literal["auto"]
 
@@ -68,7 +73,7 @@ class Wiener(Method):
     reference: ClassVar[str] = "Wiener 1949"
     order: ClassVar[int] = 30
     volumes: ClassVar[float] = 7.5
-    reach: ClassVar[float] = 2.0
+    room: ClassVar[int] = 3
 
     kind: Literal["wiener"] = "wiener"
     noise: Weight = field(
@@ -95,6 +100,10 @@ class Wiener(Method):
         """Yield the trials of weights and return the one that predicts best the photons held back."""
         return (yield from choose_by_light("noise", problem, partial(_regularised_inverse, order=0), WEIGHTS))
 
+    def reaches(self, psf: np.ndarray[Any, Any], axis: int) -> int:
+        """Return the voxels of an axis over which neighbours count."""
+        return _reaches(psf, axis, self.noise)
+
     def settled(self, value: float) -> Wiener:
         """Return a copy with this weight."""
         chosen: Wiener = self.replace(noise=value)
@@ -113,7 +122,7 @@ class Tikhonov(Method):
     reference: ClassVar[str] = "Tikhonov & Arsenin 1977; van Kempen et al. 1997"
     order: ClassVar[int] = 31
     volumes: ClassVar[float] = 7.5
-    reach: ClassVar[float] = 2.0
+    room: ClassVar[int] = 3
 
     kind: Literal["tikhonov"] = "tikhonov"
     weight: Weight = field(
@@ -145,6 +154,10 @@ class Tikhonov(Method):
             yield from choose_by_light("weight", problem, partial(_regularised_inverse, order=self._order), WEIGHTS)
         )
 
+    def reaches(self, psf: np.ndarray[Any, Any], axis: int) -> int:
+        """Return the voxels of an axis over which neighbours count."""
+        return _reaches(psf, axis, self.weight)
+
     def settled(self, value: float) -> Tikhonov:
         """Return a copy with this weight."""
         chosen: Tikhonov = self.replace(weight=value)
@@ -159,13 +172,18 @@ class Tikhonov(Method):
         yield Estimate(_regularised_inverse(problem, self.weight, self._order), 1, 1)
 
 
+def _reaches(psf: np.ndarray[Any, Any], axis: int, weight: Weight) -> int:
+    known = EXPECTED if weight == "auto" else weight
+    return reach_of(psf, axis, lambda gain: gain / (gain + known), LEAK)
+
+
 def _regularised_inverse(problem: Problem, weight: Weight, order: int) -> Tensor:
     import torch
 
     blur = problem.blur
     if weight == "auto":
         raise ValueError("the weight is still 'auto': settle it first (Method.choose), or give a number")
-    continued = continue_smoothly(problem.image - problem.background, blur)
+    continued = continue_smoothly(problem.image - problem.background, blur, problem.level)
     spectrum = torch.fft.rfftn(continued, dim=blur.axes)
     gain = blur.otf.abs().square()
     spectrum.mul_(blur.otf.conj()).div_(gain + weight * _roughness(problem, order))

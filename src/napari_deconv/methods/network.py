@@ -215,7 +215,8 @@ def physics_of(problem: Problem, anchor: Tensor) -> Physics:
     flat = problem.image.shape[0] == 1
 
     def of(values: Tensor) -> Tensor:
-        return (values[0] if flat else values)[None, None]
+        single = anchor.dtype.to_complex() if values.is_complex() else anchor.dtype
+        return (values[0] if flat else values).to(single)[None, None]
 
     return Physics(
         otf=of(blur.otf),

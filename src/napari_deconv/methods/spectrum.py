@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .workers import spread
@@ -104,6 +104,30 @@ class HalfSpectrum:
             values[after] = torch.fft.ifft(spectrum, dim=0)[after]
 
         spread(work, self.columns, max(1, self._part // (2 * self.planes)), self.device)
+
+    def blend(
+        self,
+        other: HalfSpectrum,
+        transfers: Sequence[Tensor],
+        mix: Callable[..., tuple[Tensor, Tensor]],
+    ) -> None:
+        """Replace what this and another half spectrum hold by what ``mix`` makes of both, given them and transfer functions along z."""
+        import torch
+
+        factors = [self._fold(each).reshape(self.planes, self.columns) for each in transfers]
+
+        def work(columns: slice) -> None:
+            held = [each._values[:, columns] for each in (self, other)]
+            spectra = [torch.fft.fft(each, dim=0) if self.planes > 1 else each.clone() for each in held]
+            mixed = mix(*spectra, *(each[:, columns] for each in factors))
+            for values, spectrum in zip(held, mixed, strict=True):
+                values.copy_(torch.fft.ifft(spectrum, dim=0) if self.planes > 1 else spectrum)
+
+        spread(work, self.columns, max(1, self._part // (4 * self.planes)), self.device)
+
+    def visit(self, box: Box, work: Callable[[Part], None]) -> None:
+        """Call work with the parts of a box, as `enter` and `leave` have them."""
+        self._spread_planes(self._folded(box)[0], lambda part: work(self._index(part)))
 
     def transform(self, box: Box, make: Callable[[Part], Tensor]) -> Tensor:
         """Return the whole transform (Z, Y, X // 2 + 1) of what lies in a box, its z axis the quickest in memory."""

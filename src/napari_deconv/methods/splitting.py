@@ -6,8 +6,9 @@ With blur H, image y, background b and differences D (slopes, or curvatures), th
 
 Three copies u1 = Hx, u2 = Dx, u3 = x make every part easy: the first is a quadratic equation for each pixel, the second a shrinkage
 of each length |u2| by w / r2, the third a clamp at 0; x follows from all of them by division of spectra (the differences wrap
-around the object grid, whose rim nobody sees). The multipliers q = r1 d1 and p = r2 d2 of the first two copies bound the minimum
-from below: for any q < 1, |p| <= w, and any object whose voxels are at most m,
+around the object grid, whose rim nobody sees). Copy and multiplier of a part are what a shrinkage or a clamp leaves and takes of one sum
+v = Dx + d2, or c = x + d3, so the sums alone are kept; Hx is kept as a half spectrum. The multipliers q = r1 d1 and p = r2 d2 of the
+first two copies bound the minimum from below: for any q < 1, |p| <= w, and any object whose voxels are at most m,
 
     P(x) >= sum [ q b + y log(1 - q) ] - m sum max( 0, - (H'q + D'p + s w) )
 
@@ -22,94 +23,23 @@ Chambolle & Pock, "A first-order primal-dual algorithm for convex problems with 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .base import Problem
+from .differences import Difference, with_ends_meeting
+from .spectrum import Box, HalfSpectrum, Part
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Difference", "Gap", "Splitting", "curvatures", "slopes"]
+__all__ = ["Gap", "Splitting"]
 
 BLUR_PACE, SLOPE_PACE, CLAMP_PACE = 0.2, 2.5, 0.2
 """Penalties of the three copies, in units of the mean expected count: the best of eight triples on 15 scenes."""
 CAP = 2.0
 """The bound holds for every object up to this many times as bright as the brightest voxel of the estimate."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A periodic difference along an axis, or of differences along two axes, times a factor.
-
-    Along one axis it looks forward; twice along the same axis it is centred.
-    """
-
-    axes: tuple[int, ...]
-    factor: float
-
-    def of(self, thing: Tensor, out: Tensor) -> Tensor:
-        """Write the difference of an object (Z, Y, X) to ``out`` and return it."""
-        for number, axis in enumerate(self.axes):
-            _differ(thing if number == 0 else out.clone(), axis, out, forward=not self._looks_back(number))
-        return out.mul_(self.factor)
-
-    def adjoint(self, difference: Tensor, out: Tensor) -> Tensor:
-        """Write the adjoint of `of` to ``out`` and return it."""
-        for number, axis in enumerate(self.axes):
-            _differ(difference if number == 0 else out.clone(), axis, out, forward=self._looks_back(number))
-        return out.mul_(self.factor * (-1) ** len(self.axes))
-
-    def gain(self, shape: Sequence[int], like: Tensor, halved: int = 2) -> Tensor:
-        """Return the squared modulus of its transfer function on the spectrum of this shape, of which one axis is halved."""
-        import torch
-
-        total = torch.full([1, 1, 1], self.factor**2, dtype=like.dtype, device=like.device)
-        for axis in self.axes:
-            size = shape[axis]
-            cycles = (
-                torch.arange(size // 2 + 1 if axis == halved else size, dtype=like.dtype, device=like.device) / size
-            )
-            gain = (2 * torch.sin(torch.pi * cycles)).square()
-            total = total * gain.reshape([-1 if other == axis else 1 for other in range(3)])
-        return total
-
-    def _looks_back(self, number: int) -> bool:
-        return number == 1 and self.axes[0] == self.axes[1]
-
-
-def _differ(thing: Tensor, axis: int, out: Tensor, *, forward: bool) -> None:
-    """Write thing[i + 1] - thing[i] to ``out[i]``, or with it looking back thing[i] - thing[i - 1]; the ends meet."""
-    import torch
-
-    last = thing.shape[axis] - 1
-    upper, lower = thing.narrow(axis, 1, last), thing.narrow(axis, 0, last)
-    torch.sub(upper, lower, out=out.narrow(axis, 0 if forward else 1, last))
-    torch.sub(thing.narrow(axis, 0, 1), thing.narrow(axis, last, 1), out=out.narrow(axis, last if forward else 0, 1))
-
-
-def slopes(shape: Sequence[int], voxel: Sequence[float]) -> list[Difference]:
-    """Return the differences that make up the slope of an object (Z, Y, X), per finest voxel."""
-    return [Difference((axis,), step) for axis, step in _steps(shape, voxel).items()]
-
-
-def curvatures(shape: Sequence[int], voxel: Sequence[float]) -> list[Difference]:
-    """Return the second differences that make up the Hessian of an object (Z, Y, X), mixed ones counted twice."""
-    steps = _steps(shape, voxel)
-    return [
-        Difference((one, other), steps[one] * steps[other] * (1 if one == other else 2**0.5))
-        for one in steps
-        for other in steps
-        if one <= other
-    ]
-
-
-def _steps(shape: Sequence[int], voxel: Sequence[float]) -> dict[int, float]:
-    """Return axis -> finest voxel over the axis's own, of the axes that an object has."""
-    axes = [axis for axis in range(3) if shape[axis] > 1] or [2]
-    finest = min(voxel[axis] for axis in axes)
-    return {axis: finest / voxel[axis] for axis in axes}
 
 
 @dataclass(frozen=True)
@@ -129,6 +59,7 @@ class Splitting:
     """One problem under way, in units of the image's scale, so that weights are pure numbers.
 
     differences : what the penalty measures; weight : of sum |Dx|; sparsity : of sum x, as a share of the weight.
+    ``object`` is the object after the last round, until the next one.
     """
 
     def __init__(
@@ -139,101 +70,104 @@ class Splitting:
         blur = problem.blur
         self._blur, self._differences, self._sparsity = blur, differences, sparsity
         self.unit = max(problem.scale, 1e-30)
-        self._image, self._background = problem.image / self.unit, problem.background / self.unit
+        self._image, self._background = problem.image, problem.background / self.unit
         self._typical = max((problem.level + problem.background) / self.unit, 1e-6)
-        self._dark = blur.inverse_sensitivity == 0
-        self.object = blur.new_object(problem.level / self.unit).masked_fill_(self._dark, 0)
-        self._full = blur.full(self.object).clone()
-        self._right = torch.zeros_like(self.object)
-        self._scratch, self._smooth = torch.empty_like(self.object), torch.empty_like(self.object)
-        self._length = torch.empty_like(self.object)
-        self._spectra = torch.empty_like(blur.otf), torch.empty_like(blur.otf)
+        self._blur_pace = BLUR_PACE / self._typical
+        self._clamp_pace = CLAMP_PACE * self._blur_pace
+        self._most, self._shift = self._typical / SLOPE_PACE, 0.0
+        self.object = blur.new_object(problem.level / self.unit).masked_fill_(blur.inverse_sensitivity == 0, 0)
+        self._clamped = self.object.clone()
         self._image_lag = torch.zeros_like(self._image)
-        self._lags = [torch.zeros_like(self.object) for _ in differences]
-        self._clamp_lag = torch.zeros_like(self.object)
+        self._lagged = [each.of(self.object, out=torch.empty_like(self.object)) for each in differences]
+        self._seen = HalfSpectrum(blur.object_shape, blur.device, blur.dtype)
+        self._seen.enter(blur.whole, self.object.__getitem__)
+        self._seen.carry(blur.otf, blur.whole, blur.whole)
         self.weigh(weight)
 
     def weigh(self, weight: float) -> None:
         """Go on with another weight, from where the object is."""
         self._weight = max(weight, 1e-12)
-        self._blur_pace = BLUR_PACE / self._typical
         self._slope_pace = SLOPE_PACE * self._weight / self._typical
-        self._clamp_pace = CLAMP_PACE * self._blur_pace
-        gains = [each.gain(self._blur.object_shape, self.object, self._blur.axes[-1]) for each in self._differences]
+        before, self._shift = self._shift, self._sparsity * self._weight / self._clamp_pace
+        if before != self._shift:
+            self._clamped.add_(self.object > 0, alpha=self._shift - before)
+        shape = self._blur.object_shape
         divisor = self._blur.otf.abs().square_().mul_(self._blur_pace).add_(self._clamp_pace)
-        for gain in gains:
-            divisor.add_(gain, alpha=self._slope_pace)
+        for each in self._differences:
+            divisor.add_(each.gain(shape, self.object, self._blur.axes[-1]), alpha=self._slope_pace)
         self._inverse = divisor.reciprocal_()
-        self._take_right_side()
-
-    def _take_right_side(self) -> None:
-        """Form what the penalties pull the object to, from the copies and their lags as they are."""
-        import torch
-
-        torch.sub(self.object, self._clamp_lag, out=self._right).mul_(self._clamp_pace)
-        for each, lag in zip(self._differences, self._lags, strict=True):
-            pulled = each.of(self.object, out=self._smooth).sub_(lag)
-            self._right.add_(each.adjoint(pulled, out=self._scratch), alpha=self._slope_pace)
 
     def step(self) -> Tensor:
         """Make one round and return the object, in units of the scale."""
-        import torch
-
-        axes, sizes = self._blur.axes, [self._blur.object_shape[axis] for axis in self._blur.axes]
-        spectrum, other = self._spectra
-        torch.fft.rfftn(self._full, dim=axes, out=spectrum)
-        torch.fft.rfftn(self._right, dim=axes, out=other)
-        spectrum.mul_(self._blur.conjugate).mul_(self._blur_pace).add_(other).mul_(self._inverse)
-        torch.mul(spectrum, self._blur.otf, out=other)
-        torch.fft.irfftn(other, s=sizes, dim=axes, out=self._full)
-        torch.fft.irfftn(spectrum, s=sizes, dim=axes, out=self._smooth)
-        self._meet_the_image()
-        self._shrink_differences()
-        self._clamp()
+        blur = self._blur
+        with blur.spectrum as spectrum, self._seen as seen:
+            spectrum.enter(blur.whole, self._pull)
+            spectrum.blend(seen, (blur.otf, self._inverse), self._divide)
+            spectrum.leave(blur.whole, self._take)
+            seen.exchange(blur.whole, self._meet_the_image)
+            spectrum.visit(blur.whole, self._shrink_differences)
+            spectrum.visit(blur.whole, self._show)
         return self.object
 
-    def _meet_the_image(self) -> None:
+    def _pull(self, part: Part) -> Tensor:
+        """Return what the penalties pull a part of the object to: copies less their lags."""
+        pull = self._held(part).mul_(2).sub_(self._clamped[part]).mul_(self._clamp_pace)
+        near = [with_ends_meeting(each, part) for each in self._lagged]
+        rest = self._share([each for each, _ in near]).mul_(-2).add_(1)
+        for each, (lagged, inner) in zip(self._differences, near, strict=True):
+            back = lagged * rest
+            pull.add_(each.adjoint(back, out=back.new_empty(back.shape))[inner], alpha=self._slope_pace)
+        return pull
+
+    def _divide(self, pull: Tensor, seen: Tensor, otf: Tensor, inverse: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the spectrum of the object, and of the blurred object, from those of what both are pulled to."""
+        thing = seen.mul_(otf.conj()).mul_(self._blur_pace).add_(pull).mul_(inverse)
+        return thing, thing * otf
+
+    def _take(self, part: Part, values: Tensor) -> None:
+        self._clamped[part] = self._clamped[part].sub(self._held(part)).add_(values)
+        self.object[part] = values
+
+    def _meet_the_image(self, part: Part, full: Tensor) -> Tensor:
         """Solve m^2 - m (z + b - 1/r1) - y/r1 = 0 for the expected counts m of each trusted pixel, z = Hx + d1."""
         import torch
 
-        framed = self._blur.crop(self._full)
-        wanted = framed.add_(self._image_lag)
+        found = _overlap(self._blur.frame, part)
+        if found is None:
+            return full
+        inner, framed = found
+        wanted = full[inner].add_(self._image_lag[framed])
         half = wanted.add(self._background - 1 / self._blur_pace).mul_(0.5)
-        expected = half.square().add_(self._image, alpha=1 / self._blur_pace).sqrt_().add_(half)
+        expected = half.square().add_(self._image[framed], alpha=1 / (self._blur_pace * self.unit)).sqrt_().add_(half)
         copy = expected.sub_(self._background)
         if self._blur.mask is not None:
-            copy = torch.where(self._blur.mask > 0, copy, wanted)
-        self._image_lag.copy_(wanted).sub_(copy)
-        framed.copy_(copy).sub_(self._image_lag)
+            copy = torch.where(self._blur.mask[framed] > 0, copy, wanted)
+        lag = self._image_lag[framed].copy_(wanted).sub_(copy)
+        wanted.copy_(copy).sub_(lag)
+        return full
 
-    def _shrink_differences(self) -> None:
-        """Shorten the differences of the object; what was taken off becomes their lag."""
-        import torch
+    def _shrink_differences(self, part: Part) -> None:
+        """Shorten the differences; what was taken off is their lag, to which the new differences are added."""
+        near, inner = with_ends_meeting(self.object, part)
+        lagged = [each[part] for each in self._lagged]
+        share = self._share(lagged)
+        for each, values in zip(self._differences, lagged, strict=True):
+            values.mul_(share).add_(each.of(near, out=near.new_empty(near.shape))[inner])
 
-        self._length.zero_()
-        for each, lag in zip(self._differences, self._lags, strict=True):
-            lag.add_(each.of(self._smooth, out=self._scratch))
-            self._length.addcmul_(lag, lag)
-        most = self._weight / self._slope_pace
-        share = self._length.sqrt_().clamp_(min=most).reciprocal_().mul_(most)
-        self._right.zero_()
-        for each, lag in zip(self._differences, self._lags, strict=True):
-            torch.mul(lag, share, out=self.object)
-            torch.sub(lag, self.object, alpha=2, out=lag)
-            self._right.add_(each.adjoint(lag, out=self._scratch), alpha=self._slope_pace)
-            lag.copy_(self.object)
+    def _share(self, lagged: Sequence[Tensor]) -> Tensor:
+        """Return the share of each lagged difference that its shrinkage takes off."""
+        length = lagged[0].square()
+        for each in lagged[1:]:
+            length.addcmul_(each, each)
+        return length.sqrt_().clamp_(min=self._most).reciprocal_().mul_(self._most)
 
-    def _clamp(self) -> None:
-        """Clamp the object at zero, after taking off the sparsity's share."""
-        import torch
+    def _held(self, part: Part) -> Tensor:
+        """Return a part of the object as the clamp leaves it: not below zero, after taking off the sparsity's share."""
+        dark = self._blur.inverse_sensitivity[part] == 0
+        return self._clamped[part].sub(self._shift).clamp_(min=0).masked_fill_(dark, 0)
 
-        wanted = self._clamp_lag.add_(self._smooth)
-        torch.sub(wanted, self._sparsity * self._weight / self._clamp_pace, out=self.object).clamp_(min=0).masked_fill_(
-            self._dark, 0
-        )
-        wanted.sub_(self.object)
-        torch.sub(self.object, self._clamp_lag, out=self._scratch)
-        self._right.add_(self._scratch, alpha=self._clamp_pace)
+    def _show(self, part: Part) -> None:
+        self.object[part] = self._held(part)
 
     def figures(self) -> dict[str, float]:
         """Return the objective and by what share of itself it is above its minimum at most, as proven."""
@@ -244,28 +178,70 @@ class Splitting:
         """Return the certificate of the object as it is."""
         import torch
 
-        expected = self._blur.forward(self.object).add(self._background).clamp_(min=1e-30)
-        misfit = torch.xlogy(self._image, self._image / expected).add_(expected).sub_(self._image)
-        if self._blur.mask is not None:
-            misfit.mul_(self._blur.mask)
-        objective = _total(misfit) + self._weight * (self._variation() + self._sparsity * _total(self.object))
-        price = (self._image_lag * self._blur_pace).clamp_(max=1 - 1e-6)
-        bound = _total(price * self._background + torch.xlogy(self._image, 1 - price))
-        left = self._blur.adjoint(price).add_(self._sparsity * self._weight)
-        for each, lag in zip(self._differences, self._lags, strict=True):
-            left.add_(each.adjoint(lag, out=self._scratch), alpha=self._slope_pace)
-        lack = left.neg_().clamp_(min=0).masked_fill_(self._dark, 0)
-        return Gap(objective, bound - CAP * float(self.object.max()) * _total(lack))
+        misfits, bounds, lacks = dict[int, float](), dict[int, float](), dict[int, float]()
+        mask = self._blur.mask
+
+        def meet(part: Part, seen: Tensor) -> Tensor:
+            image, expected = self._image[part] / self.unit, seen.add_(self._background).clamp_(min=1e-30)
+            misfit = torch.xlogy(image, image / expected).add_(expected).sub_(image)
+            misfits[part[-1].start] = _total(misfit if mask is None else misfit.mul_(mask[part]))
+            price = (self._image_lag[part] * self._blur_pace).clamp_(max=1 - 1e-6)
+            bounds[part[-1].start] = _total(price * self._background + torch.xlogy(image, 1 - price))
+            return price
+
+        def take(part: Part, back: Tensor) -> None:
+            lacks[part[-1].start] = _total(self._lack_of(back, part))
+
+        self._blur.round_trip(self.object.__getitem__, meet, take)
+        penalty = self._variation() + self._sparsity * _total(self.object)
+        return Gap(
+            _in_order(misfits) + self._weight * penalty,
+            _in_order(bounds) - CAP * float(self.object.max()) * _in_order(lacks),
+        )
 
     def _variation(self) -> float:
-        self._length.zero_()
-        for each in self._differences:
-            difference = each.of(self.object, out=self._scratch)
-            self._length.addcmul_(difference, difference)
-        return _total(self._length.sqrt_())
+        """Return sum |Dx| of the object."""
+        lengths: dict[int, float] = {}
+
+        def add(part: Part) -> None:
+            near, inner = with_ends_meeting(self.object, part)
+            squares = near.new_zeros(near.shape)
+            for each in self._differences:
+                difference = each.of(near, out=near.new_empty(near.shape))
+                squares.addcmul_(difference, difference)
+            lengths[part[-1].start] = _total(squares[inner].sqrt_())
+
+        self._seen.visit(self._blur.whole, add)
+        return _in_order(lengths)
+
+    def _lack_of(self, left: Tensor, part: Part) -> Tensor:
+        """Return by how much H'q + D'p + s w falls short of zero in a part, given its H'q."""
+        left.add_(self._sparsity * self._weight)
+        near = [with_ends_meeting(each, part) for each in self._lagged]
+        share = self._share([each for each, _ in near])
+        for each, (lagged, inner) in zip(self._differences, near, strict=True):
+            taken = lagged * share
+            left.add_(each.adjoint(taken, out=taken.new_empty(taken.shape))[inner], alpha=self._slope_pace)
+        return left.neg_().clamp_(min=0).masked_fill_(self._blur.inverse_sensitivity[part] == 0, 0)
+
+
+def _overlap(frame: Box, part: Part) -> tuple[Part, Part] | None:
+    """Return where the frame lies in a part of the object's grid, and where that is in the frame; None where it does not."""
+    *before, stretch = part
+    along = frame[len(before)]
+    start, stop = max(stretch.start, along.start), min(stretch.stop, along.stop)
+    if start >= stop:
+        return None
+    inner = (*before, slice(start - stretch.start, stop - stretch.start), *frame[len(before) + 1 :])
+    return inner, (*before, slice(start - along.start, stop - along.start))
 
 
 def _total(values: Tensor) -> float:
     import torch
 
     return float(values.sum(dtype=torch.float64))
+
+
+def _in_order(sums: Mapping[int, float]) -> float:
+    """Return the sum of what parts came to, in their order, so that it does not depend on which was done first."""
+    return sum(sums[start] for start in sorted(sums))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ..settings import field
 from .base import Iterations, Problem, iterations_field
-from .splitting import slopes
+from .differences import slopes
 from .weighed import Weighed, Weight
 
 if TYPE_CHECKING:

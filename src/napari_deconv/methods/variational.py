@@ -19,7 +19,8 @@ from typing import ClassVar, Literal
 
 from ..settings import field
 from .base import Iterations, Problem, iterations_field
-from .splitting import Splitting, curvatures, slopes
+from .differences import curvatures, slopes
+from .splitting import Splitting
 from .weighed import Weighed, Weight
 
 __all__ = ["Hessian", "TotalVariation"]
@@ -34,7 +35,7 @@ class TotalVariation(Weighed):
     )
     reference: ClassVar[str] = "Rudin, Osher & Fatemi 1992; Setzer, Steidl & Teuber 2010"
     order: ClassVar[int] = 11
-    volumes: ClassVar[float] = 24.0
+    volumes: ClassVar[float] = 14.5
     reach: ClassVar[float] = 2.0
 
     kind: Literal["total-variation"] = "total-variation"
@@ -63,7 +64,7 @@ class Hessian(Weighed):
     summary: ClassVar[str] = "For filaments and membranes: favours what goes on smoothly, on a dark ground."
     reference: ClassVar[str] = "Lefkimmiatis & Unser 2013; Zhao et al. 2022"
     order: ClassVar[int] = 13
-    volumes: ClassVar[float] = 27.0
+    volumes: ClassVar[float] = 17.5
     reach: ClassVar[float] = 2.0
 
     kind: Literal["hessian"] = "hessian"

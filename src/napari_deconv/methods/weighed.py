@@ -97,11 +97,13 @@ class Weighed(Method):
             raise ValueError("the weight is still 'auto': settle it first (Method.choose), or give a number")
         steps, open_ended = self.steps, getattr(self, "iterations", None) == "auto"
         solver, figures, near = self.solver(problem, weight), dict[str, float](), False
+        shown = problem.blur.new_object()
         for step in range(1, steps + 1):
             solver.step()
             if step % EVERY == 0 or step == steps:
                 figures = solver.figures()
                 near = open_ended and figures[self.measure] <= self.near
-            yield Estimate(solver.object * solver.unit, step, step if near else steps, figures)
+            shown.copy_(solver.object).mul_(solver.unit)
+            yield Estimate(shown, step, step if near else steps, figures)
             if near:
                 return

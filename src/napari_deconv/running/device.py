@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
-__all__ = ["DeviceName", "add_in_peace", "choose_device", "is_out_of_memory", "plan_budget", "release"]
+__all__ = ["DeviceName", "choose_device", "choose_precision", "is_out_of_memory", "plan_budget", "release"]
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 SHARE = 0.6
@@ -33,6 +32,23 @@ def choose_device(name: str = "auto") -> Any:
     if not available[kind]:
         raise ValueError(f"this machine has no {kind} device that torch can use: choose --device auto or cpu")
     return torch.device(name)
+
+
+def choose_precision(name: str, device: Any) -> Any:
+    """Return the torch type of a recipe's precision, ``single`` or ``double``.
+
+    Raises
+    ------
+    ValueError
+        when the device has no numbers of this precision.
+    """
+    import torch
+
+    if name == "double" and torch.device(device).type == "mps":
+        raise ValueError(
+            "precision is 'double' but an mps device computes in single alone: choose --device cpu, or precision single"
+        )
+    return torch.float64 if name == "double" else torch.float32
 
 
 def plan_budget(memory: str | int | float = "auto", device: Any = "cpu") -> int:
@@ -73,22 +89,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and bool(re.search(r"can't allocate memory|out of memory", str(error)))
-
-
-def add_in_peace(parts: Iterable[Callable[[], None]], device: Any, times: int = 5) -> None:
-    """Do small pieces of work one after the other, each again when memory ran out on it, so that none is done twice or left out.
-
-    A piece must change nothing before it has all the memory that it needs.
-    """
-    for part in parts:
-        for left in reversed(range(times)):
-            try:
-                part()
-                break
-            except (RuntimeError, MemoryError) as error:
-                if not left or not is_out_of_memory(error):
-                    raise
-            release(device)
 
 
 def release(device: Any) -> None:

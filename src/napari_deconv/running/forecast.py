@@ -16,7 +16,7 @@ from ..background import measure_volume
 from ..canvas import canvas_bytes, left_for_tiles
 from ..image import Image, Region
 from ..methods.base import Method
-from ..methods.blur import Blur, plan_object_shape
+from ..methods.blur import Blur
 from ..piece import plan_pieces
 from ..posing import compute_psf, fit_to_image, pose_problem, resolve_psf
 from ..preparing import prepare
@@ -115,10 +115,10 @@ def forecast(
     volumes = len(channels) * image.sizes.get("T", 1)
     try:
         beside = left_for_tiles(image.shape, budget)
-        tiles = [(piece, tile) for piece in pieces for tile in piece.tiles(beside, method.volumes)]
+        tiles = [(piece, tile) for piece in pieces for tile in piece.tiles(beside, recipe.volumes)]
     except MemoryError:
         return Forecast(math.inf, False, 0, budget, 0, (0, 0, 0), volumes)
-    padded = [math.prod(plan_object_shape(tile.outer_shape, piece.psf.shape)) for piece, tile in tiles]
+    padded = [piece.padded(tile.outer_shape) for piece, tile in tiles]
     steps = iterations or (GUESSED if getattr(method, "iterations", None) == "auto" else _steps(method))
     speed = (pace or Pace()).of(image, recipe, chosen)
     work = sum(padded) * steps

@@ -20,6 +20,8 @@ import numpy as np
 __all__ = ["Tile", "plan_seam_check", "plan_tiles", "with_halo"]
 
 Shape = tuple[int, int, int]
+BLEND = 0.25
+"""Share of the halo on each side of a border over which one tile fades into the next; beyond it the halo is thrown away."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Tile:
         for axis, ((start, stop), size, halo) in enumerate(zip(self.core, self.volume, self.halo, strict=True)):
             outer = self.outer[axis]
             place = np.arange(outer.start, outer.stop) + 0.5
-            ramp = max(halo / 2, 0.5)
+            ramp = max(BLEND * halo, 0.5)
             rise = np.clip((place - start) / (2 * ramp) + 0.5, 0, 1) if start > 0 else np.ones(len(place))
             fall = np.clip((stop - place) / (2 * ramp) + 0.5, 0, 1) if stop < size else np.ones(len(place))
             profile = (rise * fall).astype(np.float32)
@@ -75,7 +77,7 @@ class Tile:
         lengths = [stop - start for start, stop in self.core]
         for axis in sorted(range(3), key=lambda each: -lengths[each]):
             start, stop = self.core[axis]
-            if lengths[axis] >= 2 * max(2, self.halo[axis]):
+            if lengths[axis] >= 2 * max(2, _thinnest(self.halo[axis])):
                 middle = (start + stop) // 2
                 return self._with_core(axis, (start, middle)), self._with_core(axis, (middle, stop))
         return None
@@ -131,7 +133,8 @@ def plan_seam_check(one: Tile, other: Tile) -> Tile | None:
     for (start, stop), (first, last), halo in zip(one.core, other.core, one.halo, strict=True):
         if stop == first:
             borders += 1
-            core.append((max(start, stop - max(1, halo // 2)), min(last, stop + max(1, halo // 2))))
+            ramp = max(1, math.ceil(BLEND * halo))
+            core.append((max(start, stop - ramp), min(last, stop + ramp)))
         else:
             begin, end = max(start, first), min(stop, last)
             middle, reach = (begin + end) // 2, max(4, halo // 2)
@@ -143,8 +146,13 @@ def plan_seam_check(one: Tile, other: Tile) -> Tile | None:
 
 def _counts(size: int, halo: int) -> list[int]:
     """Return the numbers of pieces worth trying: cores no thinner than the blend."""
-    most = max(1, size // max(8, halo))
+    most = max(1, size // max(8, _thinnest(halo)))
     return sorted({1, *(math.ceil(size / math.ceil(size / count)) for count in range(2, min(most, 64) + 1))})
+
+
+def _thinnest(halo: int) -> int:
+    """Return how thin a core may be: its ramps at both ends must not meet."""
+    return math.ceil(2 * BLEND * halo)
 
 
 def _cut(volume: Shape, halo: Shape, counts: tuple[int, ...]) -> Iterator[Tile]:
