@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import napari_deconv as nd
-from napari_deconv.running.forecast import Forecast, Pace, forecast, in_bytes, in_words
+from napari_deconv.running.forecast import Forecast, Pace, costing, forecast, in_bytes, in_words
 
 PSF = {"kind": "gaussian", "sigma": [0.3, 0.15, 0.15]}
 
@@ -20,6 +20,10 @@ def recipe(iterations: int | str = 10) -> nd.Recipe:
 def image(shape: tuple[int, ...] = (12, 96, 96)) -> nd.Image:
     counts = np.random.default_rng(2).poisson(50, shape).astype(np.uint16)
     return nd.Image(counts, voxel=(0.2, 0.1, 0.1))
+
+
+def known_pace(iterations: int | str) -> Pace:
+    return Pace({(costing(recipe(iterations)), "cpu"): 1e8})
 
 
 def test_it_foretells_the_run() -> None:
@@ -47,9 +51,9 @@ def test_little_memory_means_tiles_as_in_the_run() -> None:
 
 
 def test_seconds_follow_iterations_volumes_and_pace() -> None:
-    pace = Pace({("method richardson-lucy", "cpu"): 1e8})
+    pace = known_pace(10)
     one = forecast(image(), recipe(10), device="cpu", pace=pace)
-    assert forecast(image(), recipe(30), device="cpu", pace=pace).seconds == pytest.approx(3 * one.seconds)
+    assert forecast(image(), recipe(30), device="cpu", pace=pace).seconds == pytest.approx(one.seconds * 31.5 / 11.5)
     many = forecast(
         nd.Image(np.ones((2, 3, 12, 96, 96), np.uint8), voxel=(0.2, 0.1, 0.1)), recipe(10), device="cpu", pace=pace
     )
@@ -59,7 +63,7 @@ def test_seconds_follow_iterations_volumes_and_pace() -> None:
 
 
 def test_automatic_is_a_guess_until_the_number_is_known() -> None:
-    pace = Pace({("method richardson-lucy", "cpu"): 1e8})
+    pace = Pace(known_pace("auto").timed | known_pace(10).timed)
     assert forecast(image(), recipe("auto"), device="cpu", pace=pace).is_guess
     known = forecast(image(), recipe("auto"), device="cpu", pace=pace, iterations=10)
     assert known.seconds == pytest.approx(forecast(image(), recipe(10), device="cpu", pace=pace).seconds)

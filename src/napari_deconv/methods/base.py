@@ -101,6 +101,8 @@ class Method(Settings):
     """True for a baseline that is shown to teach, and may be worse than the blurred input."""
     volumes: ClassVar[float] = 6.0
     """Float32 volumes of the padded size that a run needs at its peak, transforms included."""
+    frames: ClassVar[float] = 1.0
+    """How many of `volumes` are as large as the image alone, without what is padded."""
     room: ClassVar[int] = 1
     """How many half widths of the PSF the object's grid reaches beyond the frame: 1 where a forward model says what lies there; more where
     nothing does, and opposite ends would meet."""

@@ -101,7 +101,9 @@ class RichardsonLucy(Iterative):
     @property
     def volumes(self) -> float:  # type: ignore[override]
         """Estimate, transfer function, half spectrum, sensitivity and image, and what accelerations and penalties keep."""
-        kept = {"none": 0.0, "auto": 1.0, "heavy-ball": 1.0, "biggs-andrews": 2.0}[self.acceleration]
+        accelerated = "heavy-ball" if self.is_automatic else "none"
+        acceleration = accelerated if self.acceleration == "auto" else self.acceleration
+        kept = {"none": 0.0, "heavy-ball": 1.0, "biggs-andrews": 2.0}[acceleration]
         return 5.5 + kept + (1.5 if self.tv else 1.0 if self.roughness else 0.0)
 
     @property

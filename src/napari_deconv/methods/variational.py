@@ -36,6 +36,7 @@ class TotalVariation(Weighed):
     reference: ClassVar[str] = "Rudin, Osher & Fatemi 1992; Setzer, Steidl & Teuber 2010"
     order: ClassVar[int] = 11
     volumes: ClassVar[float] = 14.5
+    frames: ClassVar[float] = 3.0
     reach: ClassVar[float] = 2.0
 
     kind: Literal["total-variation"] = "total-variation"
@@ -65,6 +66,7 @@ class Hessian(Weighed):
     reference: ClassVar[str] = "Lefkimmiatis & Unser 2013; Zhao et al. 2022"
     order: ClassVar[int] = 13
     volumes: ClassVar[float] = 17.5
+    frames: ClassVar[float] = 3.0
     reach: ClassVar[float] = 2.0
 
     kind: Literal["hessian"] = "hessian"

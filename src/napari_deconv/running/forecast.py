@@ -1,37 +1,43 @@
 """`Forecast`: how long a whole run will take and what memory, before it starts; from its tiles and from a measured pace.
 
-seconds = padded voxels of all tiles × iterations / pace        pace = voxels × steps a second, timed on a small block
+seconds = padded voxels of all tiles × (iterations + what comes before them) / pace      pace = voxels × steps a second, timed on a block
+peak = what a method keeps of the largest tile, of its padded and of its plain size, beside the result where that is in memory
 """
 
 from __future__ import annotations
 
 import math
 import time as clock
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field as attribute
 from itertools import pairwise
 from typing import Any
 
-from ..background import measure_volume
+from ..background import MOST, measure_volume
 from ..canvas import canvas_bytes, left_for_tiles
 from ..image import Image, Region
 from ..methods.base import Method
 from ..methods.blur import Blur
-from ..piece import plan_pieces
-from ..posing import compute_psf, fit_to_image, pose_problem, resolve_psf
+from ..piece import Piece, plan_pieces
+from ..posing import AT_ONCE, compute_psf, fit_to_image, pose_problem, resolve_psf, trial_voxels
 from ..preparing import prepare
 from ..recipe import Recipe
-from .device import choose_device, plan_budget
+from .device import choose_device, choose_precision, plan_budget
+from .tiles import Tile, plan_seam_check
 
-__all__ = ["Forecast", "Pace", "forecast"]
+__all__ = ["Forecast", "Pace", "costing", "forecast"]
 
 GUESSED = 40
 """Iterations that are reckoned with while the automatic number is not known."""
 DRAWS = 5
 """What a trial of the automatic number costs, in runs over its part of the image: three draws and their predictions."""
-TRIAL = 2**20
-BLOCK = (16, 96, 96)
+BLOCK = (32, 128, 128)
 TIMED = 4
+MEASURING = 32
+"""Bytes for each voxel that a measurement of the background and the noise looks at."""
+BEFORE = 1.5
+"""What the transfer function and the sensitivity of a tile take, in iterations of Richardson-Lucy."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +83,13 @@ class Forecast:
 
 @dataclass
 class Pace:
-    """Voxels × steps a second by method and device, each timed once; what a run or a preview has shown goes over it."""
+    """Voxels × steps a second by what a step costs and device, each timed once; what a run or a preview has shown goes over it."""
 
     timed: dict[tuple[str, str], float] = attribute(default_factory=dict)
 
     def of(self, image: Image, recipe: Recipe, device: Any) -> float:
         """Return the pace of a recipe's method, timed on a block from the middle of the image when it is not known."""
-        key = (recipe.method.kind_name(), str(device))
+        key = (costing(recipe), str(device))
         if key not in self.timed:
             self.timed[key] = _timed(image, recipe, device)
         return self.timed[key]
@@ -121,13 +127,14 @@ def forecast(
     padded = [piece.padded(tile.outer_shape) for piece, tile in tiles]
     steps = iterations or (GUESSED if getattr(method, "iterations", None) == "auto" else _steps(method))
     speed = (pace or Pace()).of(image, recipe, chosen)
-    work = sum(padded) * steps
-    if method.is_automatic and iterations is None:
-        work += len(channels) * min(TRIAL, max(padded)) * DRAWS * steps
+    before = BEFORE if steps > 1 else 0.0
+    work = (sum(padded) + _checking(tiles)) * (steps + before)
+    trial = min(trial_voxels(budget, recipe.volumes), max(padded)) if method.is_automatic and iterations is None else 0
+    work += len(channels) * trial * DRAWS * steps
     return Forecast(
         seconds=work / speed,
         is_guess=getattr(method, "iterations", None) == "auto" and iterations is None,
-        peak=_peak(image, method, max(padded), budget),
+        peak=_peak(image, recipe, max(tiles, key=lambda each: each[0].padded(each[1].outer_shape)), trial, budget),
         available=budget,
         tiles=len(tiles),
         tile=max((tile.outer_shape for _, tile in tiles), key=math.prod),
@@ -154,10 +161,31 @@ def _steps(method: Method) -> int:
     return 1 if method.is_automatic else method.steps
 
 
-def _peak(image: Image, method: Method, padded: int, budget: int) -> int:
+def _peak(image: Image, recipe: Recipe, largest: tuple[Piece, Tile], trial: int, budget: int) -> int:
     """Return the bytes of the largest tile's work, or of the trial of an automatic number, and of the result where that is in memory."""
-    trial = min(TRIAL, padded) * method.volumes * DRAWS / 2 if method.is_automatic else 0
-    return int(4 * max(method.volumes * padded, trial)) + canvas_bytes(image.shape, budget)
+    piece, tile = largest
+    padded, plain = piece.padded(tile.outer_shape), math.prod(tile.outer_shape)
+    wide = recipe.volumes / recipe.method.volumes
+    kept = wide * ((recipe.method.volumes - recipe.method.frames) * padded + recipe.method.frames * plain)
+    measuring = MEASURING * min(math.prod(image.spatial_shape), MOST) if recipe.background == "auto" else 0
+    return int(max(4 * kept, 4 * trial * recipe.volumes * AT_ONCE, measuring)) + canvas_bytes(image.shape, budget)
+
+
+def _checking(tiles: Sequence[tuple[Piece, Tile]]) -> int:
+    """Return the padded voxels of the stretch of a border that is restored again."""
+    if len(tiles) < 2 or tiles[0][0] is not tiles[1][0]:
+        return 0
+    across = plan_seam_check(tiles[0][1], tiles[1][1])
+    return 0 if across is None else tiles[0][0].padded(across.outer_shape)
+
+
+def costing(recipe: Recipe) -> str:
+    """Return what of a recipe decides the cost of a step: its choices, and whether a weight is there at all, but no number's size."""
+    fields = recipe.method.field_values()
+    told = {name: each if isinstance(each, (str, bool)) else bool(each) for name, each in fields.items()}
+    return " ".join(
+        [recipe.method.kind_name(), recipe.precision, *(f"{name}={each}" for name, each in sorted(told.items()))]
+    )
 
 
 def _timed(image: Image, recipe: Recipe, device: Any) -> float:
@@ -168,7 +196,7 @@ def _timed(image: Image, recipe: Recipe, device: Any) -> float:
     )
     pixels = image.block()[middle]
     psf = fit_to_image(compute_psf(image, recipe), pixels.shape)
-    blur = Blur(psf, pixels.shape, device)
+    blur = Blur(psf, pixels.shape, device, choose_precision(recipe.precision, device), recipe.method.room)
     figures = measure_volume(pixels, recipe.background, recipe.saturation)
     problem = pose_problem(pixels, figures, blur, image)
     method: Method = recipe.method.for_volume(problem.blur.image_shape)
