@@ -73,14 +73,14 @@ def test_fifty_runs_in_which_memory_runs_out_at_random(recipe: dict[str, Any], w
         tiles = max(tiles, result.history[-1]["tiles"])
     assert failures > 10
     assert tiles > 2
-    assert sum(automatic_run(recipe, seed) for seed in range(40, 50)) > 5
+    assert sum(automatic_run(recipe, seed) for seed in range(40, 50)) > 2
 
 
 def automatic_run(recipe: dict[str, Any], seed: int) -> int:
     """Restore with everything automatic while memory runs out; the result is right for what was chosen. Return the failures."""
     image, automatic = nd.Image(PICTURE[:, :24, :30]), {**recipe, "background": "auto"}
     with pytest.MonkeyPatch.context() as patch:
-        failed = failing_at_random(patch, seed, 0.002)
+        failed = failing_at_random(patch, seed, 2e-4)
         result = nd.restored(image, {**automatic, "method": {"kind": "richardson-lucy"}}, device="cpu")
     chosen, found = result.history[-1]["iterations"], result.history[-1]["background"][0]
     fixed = {"kind": "richardson-lucy", "iterations": chosen, "acceleration": "heavy-ball"}

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Piece", "plan_pieces", "to_numpy"]
 
 Box = tuple[slice, slice, slice]
+SHORTER = (1.0, 0.75, 0.5)
+"""Shares of the halo that are tried where memory is scarce."""
 PLANES = 16
 """How many are added to a canvas at once."""
 
@@ -53,13 +55,24 @@ class Piece:
     def tiles(self, budget: int, volumes: float) -> list[Tile]:
         """Return the tiles that the piece is restored in: so many float32 volumes of each fit a budget of bytes.
 
+        Where none fit with the whole halo, a shorter one is taken, down to half of it.
+
         Raises
         ------
         MemoryError
-            when not even the smallest do.
+            when not even then the smallest do.
         """
         z, y, x = (self.room * (size - 1) for size in self.psf.shape)
-        return plan_tiles(self.outer_shape, self.halo, (z, y, x), budget / (4 * volumes), fast_length)
+        for share in SHORTER:
+            depth, height, width = (math.ceil(share * each) for each in self.halo)
+            try:
+                return plan_tiles(
+                    self.outer_shape, (depth, height, width), (z, y, x), budget / (4 * volumes), fast_length
+                )
+            except MemoryError:
+                if share == SHORTER[-1]:
+                    raise
+        raise ValueError("there are no shares of a halo to try")
 
     def padded(self, shape: tuple[int, int, int]) -> int:
         """Return the voxels of the object's grid of a tile of this shape, its halo included."""
