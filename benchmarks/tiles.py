@@ -98,11 +98,13 @@ def budget_for_tiles(piece: Piece, volumes: float) -> int:
     whole = 4 * volumes * piece.padded(piece.outer_shape)
     for share in np.arange(0.9, 0.2, -0.02):
         try:
-            count = len(piece.tiles(int(share * whole), volumes))
+            tiles = piece.tiles(int(share * whole), volumes)
         except MemoryError:
             break
+        if tiles[0].halo != piece.halo:
+            break
         found = int(share * whole)
-        if count >= 4:
+        if len(tiles) >= 4:
             return found
     return found
 

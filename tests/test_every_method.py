@@ -204,7 +204,8 @@ def smallest_budget(piece: Piece, volumes: float) -> int:
 
 def fits(piece: Piece, budget: int, volumes: float) -> bool:
     try:
-        return len(piece.tiles(budget, volumes)) > 1
+        tiles = piece.tiles(budget, volumes)
+        return len(tiles) > 1 and tiles[0].halo == piece.halo
     except MemoryError:
         return False
 

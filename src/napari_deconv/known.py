@@ -10,7 +10,7 @@ import numpy as np
 
 from .background import MOST, VolumeFigures, measure_volume
 from .image import Image, Region
-from .methods.blur import Blur, plan_object_shape
+from .methods.blur import CLOSE, Blur, Room, plan_object_shape
 from .methods.choice import Choice
 from .preparing import Prepared, prepare
 from .recipe import Recipe
@@ -53,7 +53,7 @@ class Known:
         return self.figures[key]
 
     def blur(
-        self, psf: np.ndarray[Any, Any], shape: tuple[int, int, int], device: Any, dtype: Any = None, room: int = 1
+        self, psf: np.ndarray[Any, Any], shape: tuple[int, int, int], device: Any, dtype: Any = None, room: Room = CLOSE
     ) -> Blur:
         """Return the blur of a PSF and a block's shape, as `Blur` has it; the last two are kept if they are small, or the last one."""
         key = (id(psf), shape, str(device), dtype, room)

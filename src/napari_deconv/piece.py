@@ -25,6 +25,8 @@ __all__ = ["Piece", "plan_pieces", "to_numpy"]
 Box = tuple[slice, slice, slice]
 SHORTER = (1.0, 0.75, 0.5)
 """Shares of the halo that are tried where memory is scarce."""
+LONG = 3
+"""Widths of the PSF from which an axis may have more room than one half width: there it costs little, and only there tiles are cut."""
 PLANES = 16
 """How many are added to a canvas at once."""
 
@@ -34,7 +36,7 @@ class Piece:
     """A box of one volume with its PSF (Z, Y, X), and its share [begin, end] of the whole job.
 
     ``outer`` is the box with its halo, ``inner`` the part asked for within that; ``weights`` (Z, 1, 1) of its planes.
-    ``room`` is how many half widths of the PSF the object's grid reaches beyond a tile.
+    ``room`` (z, y, x) is how many half widths of the PSF the object's grid reaches beyond a tile.
     """
 
     time: int
@@ -46,7 +48,7 @@ class Piece:
     weights: np.ndarray[Any, Any]
     begin: float
     end: float
-    room: int = 1
+    room: tuple[int, int, int] = (1, 1, 1)
 
     def pixels(self, image: Image) -> Any:
         """Return the piece of an image, its halo included (Z, Y, X)."""
@@ -62,7 +64,7 @@ class Piece:
         MemoryError
             when not even then the smallest do.
         """
-        z, y, x = (self.room * (size - 1) for size in self.psf.shape)
+        z, y, x = (halves * (size - 1) for halves, size in zip(self.room, self.psf.shape, strict=True))
         for share in SHORTER:
             depth, height, width = (math.ceil(share * each) for each in self.halo)
             try:
@@ -202,8 +204,16 @@ def plan_pieces(
         first, last = bounds["Z"]
         weights = slab.weights[first - slab.start : last - slab.start, None, None]
         ends = number / len(planned), (number + 1) / len(planned)
-        pieces.append(Piece(time, channel, psf, (z, y, x), outer, inner, weights, *ends, method.room))
+        pieces.append(
+            Piece(time, channel, psf, (z, y, x), outer, inner, weights, *ends, _room(shape, psf.shape, method))
+        )
     return pieces
+
+
+def _room(shape: tuple[int, ...], psf_shape: tuple[int, ...], method: Method) -> tuple[int, int, int]:
+    """Return how many half widths of a PSF the object's grid reaches beyond a tile of a volume (z, y, x)."""
+    z, y, x = (method.room if size >= LONG * (length - 1) else 1 for size, length in zip(shape, psf_shape, strict=True))
+    return z, y, x
 
 
 def _slabs(

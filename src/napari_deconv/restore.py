@@ -161,7 +161,7 @@ class _Job:
         box = trial_box(whole, piece.psf.shape, figures.background, most)
         pixels = whole[box]
         psf = compute_psf_at(self.image, self.models[piece.channel], (box[0].start + box[0].stop - 1) / 2, self.device)
-        blur = Blur(fit_to_image(psf, pixels.shape), pixels.shape, self.device, self.dtype, self.recipe.method.room)
+        blur = Blur(fit_to_image(psf, pixels.shape), pixels.shape, self.device, self.dtype)
         place = box[0].start, box[1].start, box[2].start
         untrusted = self.prepared.untrusted(piece.time, piece.channel, box)
         trial = self.recipe.method.choose(pose_problem(pixels, figures, blur, self.image, place, untrusted))

@@ -105,7 +105,7 @@ class Method(Settings):
     """How many of `volumes` are as large as the image alone, without what is padded."""
     room: ClassVar[int] = 1
     """How many half widths of the PSF the object's grid reaches beyond the frame: 1 where a forward model says what lies there; more where
-    nothing does, and opposite ends would meet."""
+    nothing does, and opposite ends would meet. An axis that is short beside the PSF has 1 in any case."""
     reach: ClassVar[float] = 1.5
     """How far what a pixel becomes depends on its neighbours, in half widths of the PSF, unless `reaches` knows better."""
 

@@ -30,8 +30,10 @@ from .spectrum import Box, HalfSpectrum, Part
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Blur"]
+__all__ = ["CLOSE", "Blur", "Room", "fast_length", "plan_object_shape"]
 
+Room = tuple[int, int, int]
+CLOSE: Room = (1, 1, 1)
 DAMPING = 0.01
 """What is added to |H|^2 before a spectrum is divided by it: frequencies that pass less than a tenth stay as dim as they are."""
 SEEN = 1e-3
@@ -47,7 +49,7 @@ class Blur:
     image_shape : (Z, Y, X) of the frame.
     device : where the transforms run.
     dtype : torch.float32 or torch.float64.
-    room : how many half widths of the PSF the object reaches beyond the frame.
+    room : how many half widths of the PSF the object reaches beyond the frame, (z, y, x).
 
     ``spectrum`` is the half spectrum that all calls share, to be entered in a ``with``; ``whole`` the box of the object's grid, ``frame``
     that of the image in it.
@@ -62,7 +64,7 @@ class Blur:
         image_shape: tuple[int, int, int],
         device: Any = "cpu",
         dtype: Any = None,
-        room: int = 1,
+        room: Room = CLOSE,
     ) -> None:
         import torch
 
@@ -71,7 +73,7 @@ class Blur:
         self.image_shape = image_shape
         self.psf_shape = tuple(psf.shape)
         self.object_shape = plan_object_shape(image_shape, psf.shape, room)
-        self.margin = tuple(room * ((size - 1) // 2) for size in psf.shape)
+        self.margin = tuple(halves * ((size - 1) // 2) for halves, size in zip(room, psf.shape, strict=True))
         z, y, x = (slice(m, m + n) for m, n in zip(self.margin, image_shape, strict=True))
         self.frame: Box = (z, y, x)
         self.axes = (*(axis for axis in (0, 1) if self.object_shape[axis] > 1), 2)
@@ -233,9 +235,11 @@ def _copying_to(target: Tensor) -> Callable[[Part, Tensor], None]:
     return copy_part
 
 
-def plan_object_shape(image_shape: tuple[int, ...], psf_shape: tuple[int, ...], room: int = 1) -> tuple[int, int, int]:
+def plan_object_shape(
+    image_shape: tuple[int, ...], psf_shape: tuple[int, ...], room: Room = CLOSE
+) -> tuple[int, int, int]:
     """Return the next fast FFT size of image + room * (PSF - 1) on each axis; an axis that neither has stays 1."""
-    z, y, x = (fast_length(n + room * (k - 1)) for n, k in zip(image_shape, psf_shape, strict=True))
+    z, y, x = (fast_length(n + halves * (k - 1)) for n, k, halves in zip(image_shape, psf_shape, room, strict=True))
     return z, y, x
 
 

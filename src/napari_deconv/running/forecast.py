@@ -196,7 +196,7 @@ def _timed(image: Image, recipe: Recipe, device: Any) -> float:
     )
     pixels = image.block()[middle]
     psf = fit_to_image(compute_psf(image, recipe), pixels.shape)
-    blur = Blur(psf, pixels.shape, device, choose_precision(recipe.precision, device), recipe.method.room)
+    blur = Blur(psf, pixels.shape, device, choose_precision(recipe.precision, device))
     figures = measure_volume(pixels, recipe.background, recipe.saturation)
     problem = pose_problem(pixels, figures, blur, image)
     method: Method = recipe.method.for_volume(problem.blur.image_shape)
