@@ -10,11 +10,13 @@ import numpy as np
 
 from .noise import estimate_noise
 
-__all__ = ["VolumeFigures", "estimate_background", "find_ceiling", "find_ground", "measure_volume"]
+__all__ = ["VolumeFigures", "estimate_background", "find_ceiling", "find_ground", "measure_volume", "measured_voxels"]
 
 MEND = "replace them, for example by their neighbours' median"
 MOST = 2**22
-"""Voxels that a measurement looks at, which takes some 30 bytes for each; a larger volume is sampled evenly."""
+"""Voxels that a measurement looks at; a larger volume is sampled evenly."""
+LEAST, COST = 2**18, 32
+"""Voxels that are looked at however little memory there is, and bytes that each takes."""
 BAND = 64
 """Rows that are looked at together where a plane is larger."""
 LITTLE = 0.06
@@ -87,6 +89,11 @@ def measure_volume(
     ceiling = find_ceiling(sample) if saturation == "auto" else None if saturation == "none" else float(saturation)
     share = float(np.mean(sample >= ceiling)) if ceiling is not None else 0.0
     return VolumeFigures(ground, lift, scale, max(light, 0.0), ceiling, share, volume, share_dark)
+
+
+def measured_voxels(budget: int) -> int:
+    """Return the voxels that a measurement may look at within a budget (bytes)."""
+    return min(MOST, max(LEAST, budget // COST))
 
 
 def find_ceiling(volume: np.ndarray[Any, Any]) -> float | None:

@@ -15,7 +15,7 @@ SHARE = 0.25
 """Of the memory that a run may take, the part that its result may have; a larger one is kept on disk."""
 LEAST = 2**24
 """Bytes of a result that stays in memory in any case."""
-CHUNK = (1, 1, 16, 256, 256)
+CHUNK = (1, 1, 8, 256, 256)
 
 
 def new_canvas(shape: tuple[int, ...], budget: int) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .background import MOST, VolumeFigures
+from .background import VolumeFigures, measured_voxels
 from .canvas import as_data, left_for_tiles, new_canvas
 from .image import AXES, FINER, Image, Region
 from .known import Known
@@ -122,7 +122,9 @@ class _Job:
         place = piece.time, piece.channel
         if place not in self.figures:
             self.figures[place] = in_peace(
-                lambda failures: self.known.measure(self.prepared, self.recipe, *place, most=MOST >> failures),
+                lambda failures: self.known.measure(
+                    self.prepared, self.recipe, *place, most=measured_voxels(self.budget) >> failures
+                ),
                 self.device,
             )
         return self.figures[place]

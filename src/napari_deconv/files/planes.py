@@ -12,6 +12,8 @@ from ..image import AXES, Image
 __all__ = ["display_ranges", "five_axes", "planes", "slabs"]
 
 Array = np.ndarray[Any, Any]
+MOST = 2**26
+"""Bytes of planes that are read at once, where a plane is not larger."""
 
 
 def five_axes(image: Image) -> Any:
@@ -22,7 +24,7 @@ def five_axes(image: Image) -> Any:
 def slabs(image: Image, thickness: int | None = None) -> Iterator[tuple[int, int, slice, Array]]:
     """Yield (time, channel, z slice, pixels (Z, Y, X)) in the order of storage.
 
-    ``thickness`` is the number of planes in memory at once; by default what the array's own chunks have.
+    ``thickness`` is the number of planes in memory at once; by default what the array's own chunks have, or fewer where planes are large.
     """
     data = five_axes(image)
     for time in range(data.shape[0]):
@@ -63,8 +65,10 @@ def display_ranges(image: Image) -> list[tuple[float, float]]:
 def _depths(data: Any, thickness: int | None) -> Iterator[slice]:
     """Yield slices of Z along the array's chunks, or of a given thickness."""
     depth = data.shape[2]
-    own = list(data.chunks[2]) if hasattr(data, "chunks") else [depth]
-    sizes = own if thickness is None else [thickness] * -(-depth // thickness)
+    most = max(1, MOST // max(1, data.dtype.itemsize * data.shape[3] * data.shape[4]))
+    own = max(data.chunks[2]) if hasattr(data, "chunks") else depth
+    each = min(own, most) if thickness is None else thickness
+    sizes = [each] * -(-depth // each)
     start = 0
     for size in sizes:
         yield slice(start, min(start + int(size), depth))

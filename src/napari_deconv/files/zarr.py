@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from ..image import Channel, Image
 from .axes import resolve_axes
-from .planes import display_ranges, slabs
+from .planes import display_ranges, five_axes
 from .provenance import KEY, WHITE, document_of
 from .told import Told
 from .units import to_micrometres, to_seconds
@@ -177,8 +178,11 @@ def write_zarr(path: Path, image: Image) -> None:
 
     root = zarr.open_group(str(path), mode="w", zarr_format=3)
     level = _level(root, 0, image.shape, image)
-    for time, channel, part, slab in slabs(image, CHUNK["Z"]):
-        level[_place(image.axes, time, channel, part)] = slab if "Z" in image.axes else slab[0]
+    data = five_axes(image)
+    for place in _bands(image, level.shape):
+        time, channel, part, rows = place
+        slab = np.asarray(data[time, channel, part, rows])
+        level[_place(image.axes, *place)] = slab if "Z" in image.axes else slab[0]
     count = 1
     while max(level.shape[-2:]) > SMALL and count < 5:
         level = _halved(root, count, level, image)
@@ -195,8 +199,16 @@ def _level(root: Any, number: int, shape: tuple[int, ...], image: Image) -> Any:
     )
 
 
-def _place(axes: str, time: int, channel: int, part: slice) -> tuple[Any, ...]:
-    where = {"T": time, "C": channel, "Z": part}
+def _bands(image: Image, shape: tuple[int, ...]) -> Iterator[tuple[int, int, slice, slice]]:
+    """Yield (time, channel, planes, rows) that cover an array of this shape, as deep and high as its chunks."""
+    sizes, height = image.sizes, shape[-2]
+    for time, channel in product(range(sizes.get("T", 1)), range(sizes.get("C", 1))):
+        for plane, row in product(range(0, sizes.get("Z", 1), CHUNK["Z"]), range(0, height, CHUNK["Y"])):
+            yield time, channel, slice(plane, plane + CHUNK["Z"]), slice(row, min(row + CHUNK["Y"], height))
+
+
+def _place(axes: str, time: int, channel: int, part: slice, rows: slice) -> tuple[Any, ...]:
+    where = {"T": time, "C": channel, "Z": part, "Y": rows}
     return tuple(where[axis] for axis in axes if axis in where)
 
 
@@ -204,13 +216,11 @@ def _halved(root: Any, number: int, finer: Any, image: Image) -> Any:
     """Return the next level: the mean of 2 × 2 pixels in Y and X, an odd edge repeated."""
     height, width = finer.shape[-2:]
     level = _level(root, number, (*finer.shape[:-2], -(-height // 2), -(-width // 2)), image)
-    sizes = image.sizes
-    for time in range(sizes.get("T", 1)):
-        for channel in range(sizes.get("C", 1)):
-            for start in range(0, sizes.get("Z", 1), CHUNK["Z"]):
-                place = _place(image.axes, time, channel, slice(start, start + CHUNK["Z"]))
-                slab = np.asarray(finer[place])  # (Z, Y, X) or (Y, X)
-                level[place] = np.stack([halved(plane) for plane in slab]) if slab.ndim == 3 else halved(slab)
+    for time, channel, part, rows in _bands(image, finer.shape):
+        slab = np.asarray(finer[_place(image.axes, time, channel, part, rows)])  # (Z, Y, X) or (Y, X)
+        coarse = slice(rows.start // 2, -(-rows.stop // 2))
+        values = np.stack([halved(plane) for plane in slab]) if slab.ndim == 3 else halved(slab)
+        level[_place(image.axes, time, channel, part, coarse)] = values
     return level
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field as attribute
 from itertools import pairwise
 from typing import Any
 
-from ..background import MOST, measure_volume
+from ..background import COST, measure_volume, measured_voxels
 from ..canvas import canvas_bytes, left_for_tiles
 from ..image import Image, Region
 from ..methods.base import Method
@@ -34,8 +34,6 @@ DRAWS = 5
 """What a trial of the automatic number costs, in runs over its part of the image: three draws and their predictions."""
 BLOCK = (32, 128, 128)
 TIMED = 4
-MEASURING = 32
-"""Bytes for each voxel that a measurement of the background and the noise looks at."""
 BEFORE = 1.5
 """What the transfer function and the sensitivity of a tile take, in iterations of Richardson-Lucy."""
 
@@ -167,7 +165,9 @@ def _peak(image: Image, recipe: Recipe, largest: tuple[Piece, Tile], trial: int,
     padded, plain = piece.padded(tile.outer_shape), math.prod(tile.outer_shape)
     wide = recipe.volumes / recipe.method.volumes
     kept = wide * ((recipe.method.volumes - recipe.method.frames) * padded + recipe.method.frames * plain)
-    measuring = MEASURING * min(math.prod(image.spatial_shape), MOST) if recipe.background == "auto" else 0
+    measuring = (
+        COST * min(math.prod(image.spatial_shape), measured_voxels(budget)) if recipe.background == "auto" else 0
+    )
     return int(max(4 * kept, 4 * trial * recipe.volumes * AT_ONCE, measuring)) + canvas_bytes(image.shape, budget)
 
 
