@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["as_data", "canvas_bytes", "left_for_tiles", "new_canvas"]
+__all__ = ["SHARE", "as_data", "canvas_bytes", "left_for_tiles", "new_canvas"]
 
 SHARE = 0.25
-"""Of the memory that a run may take, the part that its result may have; a larger one is kept on disk."""
+"""Of the memory that a run may take, the part that its result may have, and its source; a larger one is kept, or left, on disk."""
 LEAST = 2**24
 """Bytes of a result that stays in memory in any case."""
 CHUNK = (1, 1, 8, 256, 256)

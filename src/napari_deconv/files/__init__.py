@@ -36,7 +36,7 @@ def read(
     axes: str | None = None,
     voxel: Any = None,
     series: int = 0,
-    lazy: bool | None = None,
+    lazy: bool | float | None = None,
 ) -> Image:
     """Read an image file.
 
@@ -46,7 +46,7 @@ def read(
     axes : a letter a dimension, such as ``ZYX``, instead of what the file says.
     voxel : µm per pixel, a mapping or a sequence for the spatial axes, instead of what the file says; axes left out stay.
     series : which image of a file that holds several, from 0.
-    lazy : whether pixels are read only when asked for (dask); by default above 1 GB.
+    lazy : whether pixels are read only when asked for (dask), or the bytes above which they are; by default above 1 GB.
 
     Returns
     -------
@@ -60,7 +60,9 @@ def read(
         in one sentence with the remedy.
     """
     place = Path(path).expanduser()
-    limit = {True: -1.0, False: float("inf"), None: _lazy_above()}[lazy]
+    limit = (
+        {True: -1.0, False: float("inf"), None: _lazy_above()}[lazy] if lazy is None or isinstance(lazy, bool) else lazy
+    )
     _check_readable(place)
     if place.is_dir():
         from .zarr import read_zarr as reader

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field as attribute
 from pathlib import Path
 from typing import Any
 
+from ..canvas import SHARE
 from ..files import WRITABLE, read, suffix_of, write
 from ..files.whole import check_destination, check_space
 from ..image import Channel, Image, Optics
@@ -20,6 +21,7 @@ from ..posing import resolve_psf
 from ..progress import Progress
 from ..recipe import Recipe
 from ..restore import restore
+from .device import plan_budget
 
 __all__ = ["OF_CHANNELS", "Job", "Told", "check_output", "peak_memory", "run_job", "with_optics"]
 
@@ -57,9 +59,10 @@ class Told:
         """Return plain values, only what was said."""
         return {name: _as_lists(value) for name, value in asdict(self).items() if value not in (None, {})}
 
-    def read(self, path: str | Path) -> Image:
-        """Return the whole image of a file with the axes, voxel and optics that were told."""
-        return with_optics(read(path, axes=self.axes, voxel=self.voxel, series=self.series or 0), self.optics)
+    def read(self, path: str | Path, lazy: float | None = None) -> Image:
+        """Return the whole image of a file with the axes, voxel and optics that were told; ``lazy`` as in `files.read`."""
+        image = read(path, axes=self.axes, voxel=self.voxel, series=self.series or 0, lazy=lazy)
+        return with_optics(image, self.optics)
 
     def select(self, image: Image) -> Image:
         """Return the channel and time point that were asked for, their axes gone."""
@@ -98,7 +101,7 @@ def run_job(job: Job, on_progress: OnProgress = lambda _: None, on_notice: OnNot
     """
     started = clock.perf_counter()
     check_output(job.output, job.overwrite, job.source)
-    whole = job.told.read(job.source)
+    whole = job.told.read(job.source, None if job.memory == "auto" else SHARE * plan_budget(job.memory))
     image = job.told.select(whole)
     check_space(Path(job.output).absolute(), 4 * image.data.size)
     recipe = recipe_for_channel(job.recipe, whole, job.told)
