@@ -156,9 +156,9 @@ def summary(rows: Sequence[dict[str, Any]], seconds: dict[str, float]) -> list[d
             row["reached"][PLAIN] * seconds[PLAIN] / (row["reached"][rival] * seconds[rival])
             for row in rows
             if row["reached"][rival]
-        ]
+        ] or [float("nan")]
         told.append({
-            "rival": rival, "milliseconds": 1000 * seconds[rival], "never": len(rows) - len(sooner),
+            "rival": rival, "milliseconds": 1000 * seconds[rival], "never": sum(row["reached"][rival] is None for row in rows),
             "median": statistics.median(sooner), "least": min(sooner), "most": max(sooner),
             "by_photons": {
                 photons: statistics.median([
