@@ -66,7 +66,7 @@ def break_writing(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None
 
     monkeypatch.setattr(hyperstack, "planes", failing(hyperstack.planes))
     monkeypatch.setattr(ome_tiff, "planes", failing(ome_tiff.planes))
-    monkeypatch.setattr(ome_zarr, "slabs", failing(ome_zarr.slabs))
+    monkeypatch.setattr(ome_zarr, "bands", failing(ome_zarr.bands))
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -23,7 +23,7 @@ from .provenance import KEY, WHITE, document_of
 from .told import Told
 from .units import to_micrometres, to_seconds
 
-__all__ = ["read_zarr", "write_zarr"]
+__all__ = ["bands", "read_zarr", "write_zarr"]
 
 CHUNK = {"T": 1, "C": 1, "Z": 16, "Y": 256, "X": 256}
 """Pixels of a chunk: 4 MB of float32."""
@@ -179,7 +179,7 @@ def write_zarr(path: Path, image: Image) -> None:
     root = zarr.open_group(str(path), mode="w", zarr_format=3)
     level = _level(root, 0, image.shape, image)
     data = five_axes(image)
-    for place in _bands(image, level.shape):
+    for place in bands(image, level.shape):
         time, channel, part, rows = place
         slab = np.asarray(data[time, channel, part, rows])
         level[_place(image.axes, *place)] = slab if "Z" in image.axes else slab[0]
@@ -199,7 +199,7 @@ def _level(root: Any, number: int, shape: tuple[int, ...], image: Image) -> Any:
     )
 
 
-def _bands(image: Image, shape: tuple[int, ...]) -> Iterator[tuple[int, int, slice, slice]]:
+def bands(image: Image, shape: tuple[int, ...]) -> Iterator[tuple[int, int, slice, slice]]:
     """Yield (time, channel, planes, rows) that cover an array of this shape, as deep and high as its chunks."""
     sizes, height = image.sizes, shape[-2]
     for time, channel in product(range(sizes.get("T", 1)), range(sizes.get("C", 1))):
@@ -216,7 +216,7 @@ def _halved(root: Any, number: int, finer: Any, image: Image) -> Any:
     """Return the next level: the mean of 2 × 2 pixels in Y and X, an odd edge repeated."""
     height, width = finer.shape[-2:]
     level = _level(root, number, (*finer.shape[:-2], -(-height // 2), -(-width // 2)), image)
-    for time, channel, part, rows in _bands(image, finer.shape):
+    for time, channel, part, rows in bands(image, finer.shape):
         slab = np.asarray(finer[_place(image.axes, time, channel, part, rows)])  # (Z, Y, X) or (Y, X)
         coarse = slice(rows.start // 2, -(-rows.stop // 2))
         values = np.stack([halved(plane) for plane in slab]) if slab.ndim == 3 else halved(slab)
