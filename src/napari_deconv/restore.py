@@ -24,7 +24,7 @@ from .progress import Progress
 from .psf.base import Grid
 from .recipe import Recipe
 from .record import describe_choices, describe_psfs, describe_run
-from .running.device import choose_device, choose_precision, is_out_of_memory, plan_budget, release
+from .running.device import choose_device, choose_precision, is_out_of_memory, plan_budget, release, trim
 from .running.scarcity import add_in_peace, cut_smaller, in_peace, try_smaller
 from .running.tiles import Tile, plan_seam_check
 
@@ -199,6 +199,7 @@ class _Job:
                 continue
             add_in_peace(piece.add(tile, restored, canvas, self.pieces[0], self.region), self.device)
             del restored
+            trim()
             failures = 0
             done += tile.voxels
             self.tiles += 1
