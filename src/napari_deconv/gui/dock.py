@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
 from .canvas_guard import CanvasGuard
@@ -37,11 +37,8 @@ def take_place(panel: QWidget) -> None:
         size = panel.sizes_before.get(id(window), window.size())
         window.tabifyDockWidget(others[0], dock)
         dock.raise_()
-        later = QTimer(window)
-        later.setSingleShot(True)
-        later.timeout.connect(lambda: window.resize(size))
-        later.timeout.connect(later.deleteLater)
-        later.start(0)
+        window.layout().activate()
+        window.resize(size)
 
 
 def let_right_docks_reach_down(panel: QWidget) -> None:

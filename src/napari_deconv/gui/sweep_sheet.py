@@ -86,7 +86,7 @@ class SweepSheet(QWidget):  # type: ignore[misc]
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(left)
         whole.addWidget(self.scroll, 1)
-        self.setMinimumHeight(WIDTH + 50)
+        self.setMinimumHeight(WIDTH + 70)
         self.start.clicked.connect(self.begin)
         self.stop.clicked.connect(self.cancel)
 

@@ -21,10 +21,23 @@ QUIET = 700
 """Milliseconds without a change until a run is forecast."""
 
 
+class Herald(QObject):  # type: ignore[misc]
+    """Brings a forecast to the window, and knows nothing of it: the thread that foretells keeps no closed window alive."""
+
+    told = Signal(object)
+
+    def foretell(self, check: Check, iterations: int | None, pace: Pace, means: dict[str, str]) -> None:
+        """Foretell, in a thread of its own; what cannot be foretold is said when it is run."""
+        told: Forecast | None = None
+        try:
+            told = forecast(check.image, check.recipe, pace=pace, iterations=iterations, **means)  # type: ignore[arg-type]
+        except (ValueError, OSError, RuntimeError, MemoryError):
+            told = None
+        self.told.emit((told, check))
+
+
 class Tuning(QObject):  # type: ignore[misc]
     """Listens to Live and to the checked choices; shows the scrubber and the forecast."""
-
-    _foretold = Signal(object)
 
     def __init__(self, model: RestoreModel, live: Live, foot: Foot, scrub: Scrub) -> None:
         super().__init__()
@@ -40,7 +53,8 @@ class Tuning(QObject):  # type: ignore[misc]
         self._waiting = QTimer(self)
         self._waiting.setSingleShot(True)
         self._waiting.timeout.connect(self._foretell)
-        self._foretold.connect(self._on_foretold)
+        self._herald = Herald()
+        self._herald.told.connect(self._on_foretold)
         live.shown.connect(self._on_shown)
         live.gathered.connect(self._on_gathered)
         live.switched.connect(lambda is_on: None if is_on else scrub.hide())
@@ -75,18 +89,12 @@ class Tuning(QObject):  # type: ignore[misc]
             return
         known = self._known[1] if self._known[0] == check.recipe else None
         self._thread = threading.Thread(
-            target=self._work, args=(check, known, engine()), name="napari-deconv forecast", daemon=True
+            target=self._herald.foretell,
+            args=(check, known, self._pace, engine()),
+            name="napari-deconv forecast",
+            daemon=True,
         )
         self._thread.start()
-
-    def _work(self, check: Check, iterations: int | None, means: dict[str, str]) -> None:
-        """Foretell in a thread of its own; what cannot be foretold is said when it is run."""
-        told: Forecast | None = None
-        try:
-            told = forecast(check.image, check.recipe, pace=self._pace, iterations=iterations, **means)  # type: ignore[arg-type]
-        except (ValueError, OSError, RuntimeError, MemoryError):
-            told = None
-        self._foretold.emit((told, check))
 
     def _on_foretold(self, answer: tuple[Forecast | None, Check]) -> None:
         told, check = answer
