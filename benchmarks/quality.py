@@ -33,7 +33,7 @@ FIRST, LAST = 5, 200
 PEER_ITERATIONS = (10, 30, 100)
 WEIGHED = ("hessian", "total-variation", "tikhonov-miller", "fista")
 FALLING = tuple(float(each) for each in np.logspace(-3.5, 0, 9))
-WEIGHTS = tuple(float(each) for each in np.logspace(-6, 1, 22))
+WEIGHTS = tuple(float(each) for each in np.logspace(-5, 1.5, 14))
 TITLES = {
     "psnr": "PSNR, dB", "ssim": "SSIM", "nrmse": "NRMSE", "nrmse_dim": "NRMSE without the brightest 0.1 %",
     "correlation": "mean FSC", "rim": "rim error / interior",
@@ -92,8 +92,10 @@ def _settings(method: dict[str, Any]) -> Iterator[dict[str, Any]]:
     kind = method["kind"]
     if kind in WEIGHED:
         yield from ({"weight": each} for each in FALLING)
-    elif kind in ("wiener", "tikhonov"):
-        yield from ({"noise" if kind == "wiener" else "weight": each} for each in WEIGHTS)
+    elif kind == "tikhonov":
+        yield from ({"weight": each} for each in WEIGHTS)
+    elif kind == "wiener":
+        yield from ({"noise": each, "fall": fall, "length": 8.0} for each in WEIGHTS for fall in (0.5, 1.0, 2.0))
     elif kind == "richardson-lucy":
         yield {"acceleration": "none", "iterations": LAST}
         yield {"acceleration": "heavy-ball", "iterations": LAST // 2}

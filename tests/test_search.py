@@ -33,7 +33,9 @@ def image(truth: np.ndarray[Any, Any]) -> nd.Image:
 
 @pytest.fixture(scope="module")
 def recipe() -> nd.Recipe:
-    return nd.Recipe(psf=PSF, background=5, method={"kind": "wiener", "noise": 0.01})
+    return nd.Recipe(
+        psf=PSF, background=5, method={"kind": "wiener", "noise": 0.01, "fall": 0, "length": 1, "border": "mirrored"}
+    )
 
 
 def error(tried: Tried, truth: np.ndarray[Any, Any]) -> float:

@@ -5,11 +5,15 @@ compared with the local mean, bin by bin, and a line is fitted through the bins:
 
     (1 -2 1) x (1 -2 1) / 6      has unit noise gain (Immerkaer 1996)
 
+A bin's variance is the mean square with what is beyond 2.5 standard deviations cut to that, which edges hardly move and which is half as
+uncertain as the median's. A bin weighs by the variance that the line gives it: by its own, bins that came out low would count for more.
+
 The gain is the slope (counts per photoelectron); the rest is read noise less gain times camera offset.
 
 References
 ----------
 Immerkaer, "Fast noise variance estimation", Comput. Vis. Image Underst. 64 (1996) 300-302.
+Huber, "Robust estimation of a location parameter", Ann. Math. Stat. 35 (1964) 73-101, for the cut.
 Foi et al., "Practical Poissonian-Gaussian noise modeling and fitting for single-image raw-data", IEEE Trans. Image Process.
 17 (2008) 1737-1754.
 """
@@ -26,9 +30,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Noise", "estimate_noise", "smoothed"]
 
-BINS = 24
+BINS, FEWEST, ROUNDS = 12, 64, 4
+"""Bins of brightness, pixels that each has at least, and rounds of the fit in which their weights follow the line."""
 MAD = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""
+CUT, KEPT = 2.5, 0.97756
+"""Standard deviations beyond which a value is cut, and what that leaves of a normal distribution's variance."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +57,12 @@ class Noise:
         return f"noise variance is {self.gain:.3g} × counts {self.rest:+.3g}, estimated from the image"
 
 
-def estimate_noise(volume: np.ndarray[Any, Any]) -> Noise:
-    """Return the noise model of a volume (Z, Y, X); a flat or tiny one has next to none."""
-    from scipy.ndimage import correlate1d, uniform_filter
+def estimate_noise(volume: np.ndarray[Any, Any], trusted: np.ndarray[Any, Any] | None = None) -> Noise:
+    """Return the noise model of a volume (Z, Y, X); a flat or tiny one has next to none.
+
+    trusted : (Z, Y, X) true where a pixel is not saturated; what lies near others is left out.
+    """
+    from scipy.ndimage import correlate1d, minimum_filter, uniform_filter
 
     values = np.asarray(volume, dtype=np.float32)
     smallest = float(np.ptp(values)) ** 2 * 1e-10 + 1e-30
@@ -61,7 +71,12 @@ def estimate_noise(volume: np.ndarray[Any, Any]) -> Noise:
     bend = np.array([1, -2, 1]) / np.sqrt(6)
     rough = correlate1d(correlate1d(values, bend, axis=1), bend, axis=2)[:, 2:-2, 2:-2]
     local = uniform_filter(values, size=(1, 5, 5))[:, 2:-2, 2:-2]
-    means, variances = _binned(local.ravel(), rough.ravel())
+    local, rough = local.ravel(), rough.ravel()
+    if trusted is not None:
+        clear = minimum_filter(trusted, size=(1, 5, 5))[:, 2:-2, 2:-2].ravel()
+        if np.count_nonzero(clear) >= FEWEST:
+            local, rough = local[clear], rough[clear]
+    means, variances = _binned(local, rough)
     return _line(means, variances, smallest)
 
 
@@ -70,28 +85,32 @@ def _binned(
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Return the mean and the robust variance of equally filled bins of brightness."""
     order = np.argsort(local, kind="stable")
-    parts = np.array_split(order, min(BINS, max(1, len(order) // 64)))
+    parts = np.array_split(order, min(BINS, max(1, len(order) // FEWEST)))
     means = np.array([local[part].mean(dtype=np.float64) for part in parts])
     variances = np.array([_robust_variance(rough[part]) for part in parts])
     return means, variances
 
 
 def _robust_variance(values: np.ndarray[Any, Any]) -> float:
-    """Return the variance by the median absolute deviation, or by the mean square where most values are equal."""
+    """Return the variance with far values cut, or the mean square where most values are equal."""
+    squares = np.square(values, dtype=np.float64)
     robust = (MAD * float(np.median(np.abs(values)))) ** 2
-    return robust if robust > 0 else float(np.mean(np.square(values, dtype=np.float64)))
+    for _ in range(2 if robust > 0 else 0):
+        robust = float(np.minimum(squares, CUT**2 * robust).mean()) / KEPT
+    return robust if robust > 0 else float(squares.mean())
 
 
 def _line(means: np.ndarray[Any, Any], variances: np.ndarray[Any, Any], smallest: float) -> Noise:
-    """Return the line through the bins, weighted by the precision of each variance, its slope never negative."""
-    weights = 1 / np.maximum(variances, variances.max() * 1e-3 + smallest)
-    spread = np.ptp(means)
-    slope = 0.0
-    if len(means) > 2 and spread > 0:
-        slope = max(0.0, float(np.polyfit(means, variances, 1, w=weights)[0]))
-    rest = float(np.average(variances - slope * means, weights=weights**2))
-    floor = max(smallest, 0.5 * float(variances.min()))
-    return Noise(slope, rest, floor)
+    """Return the line through the bins, each weighted by the precision that the line itself gives it, its slope never negative."""
+    least = variances.max() * 1e-3 + smallest
+    expected = np.full(len(means), max(float(variances.mean()), least))
+    slope = rest = 0.0
+    for _ in range(ROUNDS):
+        if len(means) > 2 and np.ptp(means) > 0:
+            slope = max(0.0, float(np.polyfit(means, variances, 1, w=1 / expected)[0]))
+        rest = float(np.average(variances - slope * means, weights=expected**-2.0))
+        expected = np.maximum(slope * means + rest, least)
+    return Noise(slope, rest, max(smallest, 0.5 * float(variances.min())))
 
 
 def smoothed(image: Tensor) -> Tensor:

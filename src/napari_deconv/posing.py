@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +16,8 @@ from .preparing import prepare
 from .psf.base import Grid, PsfModel, check_psf
 from .recipe import Recipe
 from .running.slabs import Slab, plan_slabs
+from .steps.base import LEFT_OUT, SATURATED
+from .steps.pixels import mark_saturated
 
 __all__ = [
     "DEFAULT_PSF",
@@ -146,7 +149,7 @@ def pose_problem(
     """Return the problem of one block: pixels (Z, Y, X) as counts that are never negative.
 
     place : (z, y, x) of its first voxel in the whole volume.
-    untrusted : (Z, Y, X), 1 where a pixel is not to be trusted; by default the figures' ceiling tells.
+    untrusted : (Z, Y, X), 1 where a pixel is saturated, 2 where it tells nothing; by default the figures' ceiling tells.
 
     Raises
     ------
@@ -160,16 +163,18 @@ def pose_problem(
         raise ValueError(
             f"the image has pixels that are NaN or infinite ({int((~np.isfinite(block)).sum())} found): {MEND}"
         )
-    trusted = None if figures.ceiling is None else block < figures.ceiling
     if untrusted is not None and untrusted.any():
-        trusted = untrusted == 0
+        marks = untrusted
+    else:
+        marks = mark_saturated(block, figures.ceiling, figures.background)
     block += figures.lift
     np.clip(block, 0, None, out=block)
     z, y, x = (pitch or 1.0 for pitch in image.spacing)
-    return Problem(
+    left_out = marks == LEFT_OUT
+    problem = Problem(
         image=torch.from_numpy(block).to(blur.device, blur.dtype),
         background=figures.background + figures.lift,
-        blur=blur if trusted is None or trusted.all() else _masked(blur, trusted, TOLD / float(np.prod(image.finer))),
+        blur=_masked(blur, ~left_out, TOLD / float(np.prod(image.finer))) if left_out.any() else blur,
         scale=figures.scale,
         level=figures.level,
         voxel=(z, y, x),
@@ -178,13 +183,23 @@ def pose_problem(
         volume=figures.volume,
         lift=figures.lift,
     )
+    saturated = marks == SATURATED
+    return _censored(problem, saturated) if saturated.any() else problem
+
+
+def _censored(problem: Problem, saturated: np.ndarray[Any, Any]) -> Problem:
+    """Return the problem with the noise of its saturated pixels (Z, Y, X), as far as the others tell."""
+    import torch
+
+    marked = torch.from_numpy(saturated).to(problem.image)
+    spread = replace(problem, at_least=marked).noise.variance(problem.image).sqrt()
+    return replace(problem, at_least=marked * spread.clamp(min=1e-6 * problem.scale))
 
 
 def _masked(blur: Blur, trusted: np.ndarray[Any, Any], least: float) -> Blur:
     """Return the blur that leaves out pixels (Z, Y, X) that are not trusted.
 
-    Where next to nothing else would tell of a voxel (less than a share ``least`` of its light), deep inside a saturated patch, the
-    pixel counts after all: as the least that it can be.
+    Where next to nothing else would tell of a voxel (less than a share ``least`` of its light), the pixel counts after all.
     """
     import torch
 

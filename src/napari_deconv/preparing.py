@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from .background import find_ceiling
+from .background import estimate_background, find_ceiling
 from .image import Image, Region
 from .recipe import Recipe
 from .steps.base import Step, each_volume, lazily
+from .steps.pixels import mark_saturated
 
 __all__ = ["Prepared", "finish", "prepare", "untrusted_pixels"]
 
@@ -21,8 +22,8 @@ __all__ = ["Prepared", "finish", "prepare", "untrusted_pixels"]
 class Prepared:
     """An image made ready for the method.
 
-    marks : where pixels are not to be trusted (1), on the image's own grid; None where every one is, or where the figures of a volume
-    tell (its ceiling).
+    marks : where pixels are not to be trusted (1 saturated, 2 left out), on the image's own grid; None where every one is, or where
+    the figures of a volume tell (its ceiling).
     region : what was asked for, in the image's own pixels.
     notices : what a step does to the noise that the method relies on.
     """
@@ -68,7 +69,8 @@ def finish(result: Image, steps: Sequence[Step]) -> Image:
 
 
 def untrusted_pixels(image: Image, recipe: Recipe) -> Image:
-    """Return where the method does without an image's pixels: 1 where they are saturated or hot, 0 elsewhere; uint8.
+    """Return where the method does not take an image's pixels at their word: 1 where they are saturated and count as the least that
+    they can be, 2 where they are left out, 0 elsewhere; uint8.
 
     It lies on the grid of the prepared image, whose voxel and origin it has.
     """
@@ -86,8 +88,9 @@ def _apply(image: Image, steps: Sequence[Step]) -> Image:
 
 
 def _saturated(volume: np.ndarray[Any, Any], recipe: Recipe) -> np.ndarray[Any, Any]:
-    ceiling = find_ceiling(volume) if recipe.saturation == "auto" else recipe.saturation
-    return np.zeros(volume.shape, bool) if ceiling in (None, "none") else volume >= float(ceiling)  # type: ignore[arg-type]
+    asked = recipe.saturation
+    ceiling = find_ceiling(volume) if asked == "auto" else None if asked == "none" else float(asked)
+    return mark_saturated(volume, ceiling, estimate_background(volume) if ceiling is not None else 0.0)
 
 
 def _kept(image: Image) -> Image:

@@ -283,6 +283,8 @@ class _Job:
         model = dict(self.recipe.method.report())
         measured = dict.fromkeys(notice for each in self.figures.values() for notice in each.notices)
         record["notices"] = [*self.prepared.notices, *measured, *record["notices"], *model.pop("notices", [])]
+        if self.region.bounds:
+            record["notices"] += [each.part_notice() for each in self.recipe.finish if each.part_notice()]
         if model:
             record["model"] = model
         told = {key: each for key, each in part.metadata.items() if key != FINER}

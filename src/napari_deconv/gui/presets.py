@@ -48,7 +48,7 @@ PRESETS = (
         "Fifteen accelerated iterations: nearly all that a light sheet's small PSF leaves to gain, in a fixed time.",
         {"kind": "richardson-lucy", "iterations": 15, "acceleration": "heavy-ball"},
     ),
-    Preset("A quick look", "Wiener: one step, in a second or two; may ring around bright things.", {"kind": "wiener"}),
+    Preset("A quick look", "Wiener: a few steps, in seconds; may ring around bright things.", {"kind": "wiener"}),
 )
 """Starting points: everything stays adjustable."""
 

@@ -126,8 +126,10 @@ class StepBox(QFrame):  # type: ignore[misc]
         self.form = Form(describe(step))
         self.form.edited.connect(lambda name, value: model.steps.type(stage, number, name, value))
         column.addWidget(self.form)
-        if stage == PREPARE and step.noise_notice:
-            notice = QLabel(f"Before the method: {step.noise_notice}.")
+        said = f"Before the method: {step.noise_notice}" if step.noise_notice else ""
+        if words := said if stage == PREPARE else step.part_notice():
+            notice = QLabel(f"{words}.")
+            notice.setObjectName("notice")
             notice.setWordWrap(True)
             column.addWidget(notice)
 

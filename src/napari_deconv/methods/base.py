@@ -50,6 +50,8 @@ class Problem:
     volume : the whole volume (Z, Y, X) as it was read, numpy or dask, for statistics alone; None where there is but the block.
     lift : counts that were added to the volume's, to image and background alike.
     finer : how many voxels (z, y, x) a pixel that was measured has, where the object's grid is finer than the pixels.
+    at_least : (Z, Y, X) the noise (counts, standard deviation) of saturated pixels, whose counts are the least that they can be, and 0
+        elsewhere; None where none is.
     """
 
     image: Tensor
@@ -62,6 +64,29 @@ class Problem:
     volume: Any = None
     lift: float = 0.0
     finer: tuple[int, int, int] = (1, 1, 1)
+    at_least: Tensor | None = None
+
+    def counts(self, expected: Tensor, part: tuple[slice, ...] = ()) -> Tensor:
+        """Return the image's counts of a part of the frame; of saturated pixels what they are likely to have been, see `censoring`."""
+        if self.at_least is None:
+            return self.image[part]
+        from .censoring import fill_saturated
+
+        return fill_saturated(self.image[part], expected, self.at_least[part])
+
+    def missed(self, seen: Tensor, unit: float) -> Tensor:
+        """Return how much light (of the frame, in units of so many counts) is left over what an object is seen as; in place of that."""
+        expected = seen.mul_(unit).add_(self.background)
+        return expected.neg_().add_(self.counts(-expected)).div_(unit)
+
+    @property
+    def trusted(self) -> Tensor | None:
+        """1 where a pixel's counts are what they seem, 0 where it is left out or saturated; None where all are."""
+        mask = self.blur.mask
+        if self.at_least is None:
+            return mask
+        exact = (self.at_least == 0).to(self.image.dtype)
+        return exact if mask is None else exact.mul_(mask)
 
     @property
     def noise(self) -> Noise:
@@ -70,7 +95,10 @@ class Problem:
 
         first = (-place % times for place, times in zip(self.place, self.finer, strict=True))
         pixels = tuple(slice(start, None, times) for start, times in zip(first, self.finer, strict=True))
-        return estimate_noise(self.image[pixels].cpu().numpy())
+        trusted = self.trusted
+        return estimate_noise(
+            self.image[pixels].cpu().numpy(), None if trusted is None else trusted[pixels].cpu().numpy() > 0
+        )
 
 
 @dataclass(frozen=True)

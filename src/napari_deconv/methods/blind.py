@@ -3,10 +3,10 @@ r"""Blind: the object and the PSF's width in turn; the width is taken that predi
 An object can make up for a PSF that is too narrow by being blurred itself, so that the likelihood of all photons hardly tells. What a
 restoration has not seen does, as long as the object has detail finer than the PSF: at each width f the object is restored from a share
 of the photons, for as many iterations as predict the others best, and the widths are compared by that best score. A smooth object
-looks like a sharper one under a wider PSF; so the image is believed only where a still wider PSF is clearly worse (more than the given
-one is), and only up to `WIDEST`. Where a wider PSF soon explains nothing any more, though a narrower one explains all (points, thin lines),
-that cliff tells the width: the widest is taken that cannot be told from the best. Elsewhere, of those that cannot be told from the best
-the one nearest to the given PSF. Widths below 1 are not tried: what goes wrong in a microscope widens its PSF.
+looks like a sharper one under a wider PSF; so the given PSF is left only where it is worse than the best by more than the score's own
+noise explains, where a still wider one is clearly worse, too (more than the given one is), and only up to `WIDEST`. Where a wider PSF
+soon explains nothing any more, though a narrower one explains all (points, thin lines), that cliff tells the width: the one before it is
+taken. Widths below 1 are not tried: what goes wrong in a microscope widens its PSF.
 
 The PSF h(x / f), on every axis, stays positive, of unit sum and, for f >= 1, inside the support of the given transfer function; a
 narrower one is cut at that support.
@@ -43,10 +43,11 @@ WIDTHS = (1.0, 1.12, 1.25, 1.4, 1.6)
 """What is tried, in units of the given PSF's width."""
 WIDEST = 1.3
 """A width beyond this is rather a smooth object than a PSF that is so wrong."""
-SURE = 1.5
-"""Standard errors by which a score must be worse to count as worse."""
-STEEPER, CLIFF = 1.2, 5.0
-"""How many times as much worse than the best a much wider PSF must be as the given one, to be believed; and to be a cliff."""
+SURE, AS_GOOD = 3.0, 1.5
+"""Standard errors by which the given PSF must be worse than the best to be left, and up to which another counts as good as the best."""
+STEEPER, CLIFF = 1.2, 10.0
+"""How many times as much worse than the best a much wider PSF must be as the given one, to be believed; standard errors by which the
+next wider one is worse where there is a cliff."""
 PASSED = 1e-3
 """Share of the light that a transfer function passes at the end of its support."""
 
@@ -204,14 +205,20 @@ def _nearest_to_given(widths: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]
     excess = scores - scores[best]
     worse = excess.mean(axis=1) / (excess.std(axis=1) / np.sqrt(scores.shape[1]) + 1e-12)
     given = int(np.abs(np.log(widths)).argmin())
+    for number in range(len(widths) - 2, given, -1):
+        if widths[number] <= WIDEST and worse[number] <= SURE and worse[number + 1] >= CLIFF:
+            return _insisted(float(widths[number]))
     rise, fall = mean[-1] - mean[best], mean[given] - mean[best]
-    as_good = np.flatnonzero((worse <= SURE) & (widths <= WIDEST))
     if widths[best] > WIDEST or (worse[given] > SURE and not (rise > STEEPER * fall and worse[-1] > SURE)):
         return 1.0, (
             "the image is too smooth to tell a wider PSF from a blurred object: the given PSF is kept; a sharper or brighter image would tell"
         )
-    is_cliff = rise > CLIFF * fall and worse[-1] > CLIFF
-    width = float(widths[as_good].max() if is_cliff else widths[as_good].min())
+    if worse[given] <= SURE:
+        return 1.0, "the image does not say that a wider PSF than the given one is right: it is kept"
+    return _insisted(float(widths[(worse <= AS_GOOD) & (widths <= WIDEST)].min()))
+
+
+def _insisted(width: float) -> tuple[float, str]:
     if width == 1:
         return 1.0, "the image does not say that a wider PSF than the given one is right: it is kept"
     return width, f"photons held back from the restoration insist on a PSF {width:.3g} times as wide as the given one"

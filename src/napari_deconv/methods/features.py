@@ -64,7 +64,7 @@ def gather_features(problem: Problem) -> Generator[Estimate, None, Features]:
     done, anchor = 0, blur.new_object()
     for noise in NOISES:
         done += 1
-        with closing(Wiener(noise=noise).iterate(problem)) as estimates:
+        with closing(Wiener(noise=noise, fall=0, length=1, border="mirrored").iterate(problem)) as estimates:
             for estimate in estimates:
                 found[f"wiener-{noise:g}"] = blur.crop(estimate.object) * ((1 + noise) / unit)
                 yield Estimate(estimate.object, done, STEPS)

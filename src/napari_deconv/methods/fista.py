@@ -71,9 +71,8 @@ class Shrinkage:
     """One minimisation under way, in units of the image's scale."""
 
     def __init__(self, problem: Problem, weight: float, taps: tuple[float, ...]) -> None:
-        self._blur = problem.blur
+        self._problem, self._blur = problem, problem.blur
         self.unit = max(problem.scale, 1e-30)
-        self._light = (problem.image - problem.background) / self.unit
         self._typical = max((problem.level + problem.background) / self.unit, 1e-6)
         self._wavelets = Wavelets(problem.blur.object_shape, taps)
         self.object = problem.blur.new_object(problem.level / self.unit)
@@ -91,7 +90,7 @@ class Shrinkage:
 
         pace = (1 + math.sqrt(1 + 4 * self._pace**2)) / 2
         point = torch.lerp(self._before, self.object, 1 + (self._pace - 1) / pace, out=self._before)
-        residual = torch.sub(self._light, self._blur.forward(point), out=self._blur.in_frame)
+        residual = self._problem.missed(self._blur.forward(point), self.unit)
         point.add_(self._blur.adjoint(residual))
         reached = self._wavelets.shrunk(point, self._threshold).clamp_(min=0)
         self._before, self.object, self._pace = self.object, reached, pace

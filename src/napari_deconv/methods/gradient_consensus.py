@@ -65,8 +65,9 @@ class GradientConsensus(Iterative):
         for step in range(1, steps + 1):
             expected = blur.forward(estimate).add(problem.background).clamp_(min=max(TINY * problem.scale, 1e-30))
             noise = split.draw()
-            first = _change(problem, problem.image + noise, expected)
-            second = _change(problem, problem.image - noise, expected)
+            counts = problem.counts(expected)
+            first = _change(problem, counts + noise, expected)
+            second = _change(problem, counts - noise, expected)
             agreed = blur.adjoint(blur.crop(first * second)) > 0
             estimate.mul_(first.add_(second).mul_(0.5).mul_(agreed).add_(1)).clamp_(min=0)
             yield Estimate(estimate, step, steps)
@@ -88,6 +89,8 @@ class _Split:
         self._generator = torch.Generator().manual_seed(seed)
         noise = problem.noise
         self._width = noise.variance(smoothed(problem.image)).sqrt_()
+        if problem.at_least is not None:
+            self._width.masked_fill_(problem.at_least > 0, 0)
 
     def draw(self) -> Tensor:
         """Return one draw of the image's shape."""

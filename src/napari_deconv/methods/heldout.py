@@ -7,10 +7,12 @@ The image y with noise variance v is split into a part to restore and a part to 
 Each estimate x of the train part is blurred and taken from the test part. For a weight the score is the mean of
 (test - blur(x) - background)^2 / v. For the iterations that would judge the blurred image, where the noise that deconvolution
 amplifies most is seen least, and stop too late; so the blur is first undone as far as it can be (D = H* / (|H|^2 + d)), and the
-score is the mean of (D (test - blur(x) - background))^2. But for a constant, the test part's own noise, that is the expected
-error of the object itself within the band that the microscope passes. The score falls while detail is restored and rises when
-noise is. It is averaged over several draws of e; the earliest iteration whose score cannot be told from the best (within half
-its standard error) is taken.
+score is the mean of (D (test - background) - a D blur(x) - c)^2 with the scale a and the offset c that fit best, the same for all
+draws: how far the darkest places have come down to zero after so many iterations, which hardly changes the picture, shall not
+outweigh its detail. (A scale below 1 is not granted: it would forgive noise that has been amplified.) But for a constant, the test
+part's own noise, that is the expected error of the object itself within the band that the microscope passes. The score falls while
+detail is restored and rises when noise is. It is averaged over several draws of e; the earliest iteration whose score cannot be told
+from the best (within half its standard error) is taken.
 
 References
 ----------
@@ -27,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,6 +52,7 @@ __all__ = [
     "choose_weight",
     "score_iterations",
     "split_noise",
+    "structure_score",
 ]
 
 FEWEST, MOST, VOXELS = 3, 6, 2**17
@@ -88,9 +92,9 @@ def score_iterations(
         splits = [Split(problem, variance, seed) for seed in range(draws)]
         runs = [stack.enter_context(closing(bounded.iterate(split.train))) for split in splits]
         for estimates in zip(*runs, strict=False):
-            pairs = zip(splits, estimates, strict=True)
-            groups = [(split.score if by_prediction else split.object_score)(each.object) for split, each in pairs]
-            scores.append(np.mean(groups, axis=0))
+            things = [each.object for each in estimates]
+            judged = _predictions(splits, things) if by_prediction else structure_score(splits, things)
+            scores.append(judged)
             if misfits is not None:
                 misfits.append(float(np.mean([split.misfit for split in splits])))
             yield Trial(len(scores), most, float(scores[-1].mean()))
@@ -98,6 +102,26 @@ def score_iterations(
             if len(scores) > max(best + PATIENCE, 1.5 * best):
                 break
     return np.array(scores)
+
+
+def _predictions(splits: Sequence[Split], things: Sequence[Tensor]) -> np.ndarray[Any, Any]:
+    found: np.ndarray[Any, Any] = np.mean(
+        [split.score(each) for split, each in zip(splits, things, strict=True)], axis=0
+    )
+    return found
+
+
+def structure_score(splits: Sequence[Split], things: Sequence[Tensor]) -> np.ndarray[Any, Any]:
+    """Return the squared error of the splits' predictions with the blur undone, one scale and offset fitted to all, by groups of pixels."""
+    import torch
+
+    light = torch.stack([split.light for split in splits]).double()
+    seen = torch.stack([split.undone(each) for split, each in zip(splits, things, strict=True)]).double()
+    light, seen = light - light.mean(), seen - seen.mean()
+    scale = float((light * seen).sum()) / max(float(seen.square().sum()), 1e-300)
+    missed = light.sub_(seen, alpha=max(scale, 1.0)).square_()
+    found: np.ndarray[Any, Any] = np.mean([_grouped(each) for each in missed], axis=0)
+    return found
 
 
 def split_noise(image: Tensor, variance: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
@@ -117,30 +141,37 @@ class Split:
 
     def __init__(self, problem: Problem, variance: Tensor, seed: int) -> None:
         train, test = split_noise(problem.image, variance, TRAIN_SHARE, seed)
-        self._test = test - problem.background
+        if problem.at_least is not None:
+            train = problem.image.where(problem.at_least > 0, train)
+        self._test, self._trusted = test - problem.background, problem.trusted
         self._weight, self._blur = 1 / variance, problem.blur
-        if problem.blur.mask is not None:
-            self._weight = self._weight * problem.blur.mask
+        if self._trusted is not None:
+            self._weight = self._weight * self._trusted
         self._trained, self._share = train - problem.background, self._trusted_share()
         self.misfit = float("inf")
         self.train = replace(problem, image=train.clamp_(min=0), blur=problem.blur.twin())
 
     def _trusted_share(self) -> float:
-        mask = self._blur.mask
-        return 1.0 if mask is None else max(float(mask.mean()), 1e-6)
+        return 1.0 if self._trusted is None else max(float(self._trusted.mean()), 1e-6)
 
     def score(self, thing: Tensor) -> np.ndarray[Any, Any]:
         """Return the weighted squared error of the prediction, averaged over groups of neighbouring pixels."""
         return _grouped((self._test - self._blur.forward(thing)).square_().mul_(self._weight))
 
-    def object_score(self, thing: Tensor) -> np.ndarray[Any, Any]:
-        """Return the squared error of the prediction with the blur undone, averaged likewise."""
+    @cached_property
+    def light(self) -> Tensor:
+        """The test part with the blur undone."""
+        return self._blur.undo(self._test if self._trusted is None else self._test * self._trusted).clone()
+
+    def undone(self, thing: Tensor) -> Tensor:
+        """Return what is predicted of `light`."""
         seen = self._blur.forward(thing)
         self.misfit = float((self._trained - seen).square_().mul_(self._weight).mean() * TRAIN_SHARE / self._share)
-        missed = self._test - seen
-        if self._blur.mask is not None:
-            missed.mul_(self._blur.mask)
-        return _grouped(self._blur.undo(missed).square())
+        return self._blur.undo(seen if self._trusted is None else seen.mul_(self._trusted)).clone()
+
+    def object_score(self, thing: Tensor) -> np.ndarray[Any, Any]:
+        """Return the squared error of the prediction with the blur undone, averaged likewise."""
+        return _grouped((self.light - self.undone(thing)).square_())
 
 
 def _grouped(error: Tensor) -> np.ndarray[Any, Any]:
@@ -180,21 +211,30 @@ def choose_weight(
 
 
 def choose_by_light(
-    name: str, problem: Problem, restored: Callable[[Problem, float], Tensor], weights: Sequence[float]
+    name: str,
+    problem: Problem,
+    restored: Callable[[Problem, float, Tensor | None], Tensor],
+    weights: Sequence[float],
 ) -> Generator[Trial, None, Choice]:
-    """Yield the trials of weights and return the one of a one-step method whose light predicts the object best.
+    """Yield the trials of weights, falling, and return the one of a linear method whose light predicts the object best.
+
+    restored : (problem, weight, what the weight before it gave) -> object, a buffer of its own.
 
     Only what is above zero is judged: ripples of noise beyond what the microscope passes would predict as well as nothing,
     but without their lower halves they are too much light.
     """
     noise = problem.noise
     splits = [Split(problem, noise.variance(smoothed(problem.image)), seed) for seed in range(WEIGHT_DRAWS)]
+    things: list[Tensor | None] = [None] * len(splits)
     scores: list[float] = []
     for weight in weights:
-        light = [(split, restored(split.train, weight).clamp_(min=0)) for split in splits]
+        things = [restored(split.train, weight, thing) for split, thing in zip(splits, things, strict=True)]
+        light = [(split, thing.clamp(min=0)) for split, thing in zip(splits, things, strict=True) if thing is not None]
         scores.append(float(np.mean([split.object_score(each) for split, each in light])))
         yield Trial(len(scores), len(weights), scores[-1])
-    value = _least(np.log(weights), np.array(scores))
+        if len(scores) > int(np.argmin(scores)) + 2:
+            break
+    value = _least(np.log(weights[: len(scores)]), np.array(scores))
     why = f"photons held back from the restoration are predicted best at {value:.3g} ({noise.sentence})"
     return Choice(name, value, why, tuple(round(each, 6) for each in scores))
 

@@ -75,7 +75,8 @@ class Landweber(Iterative):
         blur, steps = problem.blur, self.steps
         estimate = blur.new_object(problem.level)
         for step in range(1, steps + 1):
-            residual = torch.sub(problem.image, blur.forward(estimate), out=blur.in_frame).sub_(problem.background)
+            expected = blur.forward(estimate).add_(problem.background)
+            residual = torch.sub(problem.counts(expected), expected, out=blur.in_frame)
             estimate.add_(blur.adjoint(residual), alpha=self.step)
             if self.positive:
                 estimate.clamp_(min=0)

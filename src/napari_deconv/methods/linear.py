@@ -1,10 +1,14 @@
-r"""Linear restorations in one step: the adjoint (matched filter), Wiener, Tikhonov.
+r"""Linear restorations: the adjoint (matched filter), Wiener, Tikhonov.
 
-With the transfer function H, image spectrum Y (background removed, frame continued smoothly) and H* the conjugate:
+With the transfer function H, image spectrum Y (background removed) and H* the conjugate:
 
-    adjoint    x = H'y / s                                  correlation with the kernel: blurs a second time
-    Wiener     X = H* Y / (|H|^2 + noise)                    noise: the noise-to-signal power ratio
-    Tikhonov   X = H* Y / (|H|^2 + weight |L|^2)             L: identity (order 0), gradient (1), Laplacian (2), in µm
+    adjoint    x = H'y / s                                    correlation with the kernel: blurs a second time
+    Wiener     X = H* Y / (|H|^2 + noise(f))                  noise: the noise-to-signal power ratio at each frequency
+    Tikhonov   X = H* Y / (|H|^2 + weight |L|^2)              L: identity (order 0), gradient (1), Laplacian (2), in µm
+
+The signal's power falls as ( 1 + (f / f0)^2 )^-p; both are read from the image's own spectrum (`object_spectrum`), and held-back photons
+have the last word on the ratio's height. The formulas hold where the whole grid is seen; what lies beyond the frame is restored with
+the rest (`quadratic`), or, on request, the image is mirrored there and the formula is all.
 
 References
 ----------
@@ -16,7 +20,7 @@ van Kempen et al., "A quantitative comparison of image restoration methods for c
 from __future__ import annotations
 
 from collections.abc import Generator
-from functools import partial
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -24,8 +28,9 @@ from pydantic import Field
 from ..settings import field
 from .base import Estimate, Method, Problem
 from .choice import Choice
-from .frame import continue_smoothly
 from .heldout import choose_by_light
+from .object_spectrum import ObjectSpectrum, raised_frequency
+from .quadratic import Quadratic
 from .reach import LEAK, reach_of
 
 if TYPE_CHECKING:
@@ -36,13 +41,34 @@ if TYPE_CHECKING:
 
 __all__ = ["Adjoint", "Tikhonov", "Wiener"]
 
-WEIGHTS = tuple(10 ** (2 - number / 3) for number in range(25))
-"""What an automatic choice tries, falling from 100 to 1e-6."""
+WEIGHTS = tuple(10 ** (2 - number / 2) for number in range(15))
+"""What an automatic weight of Tikhonov's tries, falling from 100 to 1e-5."""
+FACTORS = tuple(10 ** (1.5 - number / 2) for number in range(7))
+"""What an automatic noise-to-signal ratio of Wiener's tries, in units of what the image's spectrum says."""
+COURSES, NEARER = ((1.0, 100.0), (0.5, 30.0)), (10**0.5, 1.0, 10**-0.5)
+"""Falls and lengths (pixels) that are tried beside the image's, each at so many times the best ratio so far. Of a stack, whose spectrum
+has holes that only the fall fills, none is steeper than the first."""
+LEAST = 1e-5
+"""The ratio of an image without noise: below, rounding is amplified."""
+ROUNDS, TRIED = 16, 8
+"""Rounds that restore the light beyond the frame, at most, and in a trial."""
 
 EXPECTED = 1e-3
-"""The weight that tiles are planned for until the automatic one is known."""
+"""The ratio or weight that tiles are planned for until the automatic one is known."""
 
-Weight = Annotated[float, Field(gt=0, le=1e3)] | Literal["auto"]
+Weight = Annotated[float, Field(gt=0, le=1e6)] | Literal["auto"]
+Border = Literal["restored", "mirrored"]
+
+
+def border_field() -> Any:
+    """Return the field ``border``, which the methods that divide spectra have."""
+    return field(
+        "restored",
+        title="Beyond the frame",
+        description="Restored: the light there is as unknown as inside, which takes a dozen rounds. "
+        "Mirrored: the image goes on mirrored, one step, for light that ends well inside the frame.",
+        advanced=True,
+    )
 
 
 class Adjoint(Method):
@@ -65,15 +91,71 @@ class Adjoint(Method):
         yield Estimate(blur.adjoint(light) * blur.inverse_sensitivity, 1, 1)
 
 
-class Wiener(Method):
-    """The Wiener filter with one noise-to-signal ratio."""
+class Divided(Method):
+    """A method that is one division of spectra where everything is seen, and a few rounds where light comes from beyond the frame."""
+
+    volumes: ClassVar[float] = 14.0
+
+    @property
+    def room(self) -> int:  # type: ignore[override]
+        """A mirrored image needs room to fade in; what is restored beyond the frame needs none."""
+        return 3 if self.is_mirrored else 1
+
+    @property
+    def height(self) -> float:
+        """The typical ratio that is added to |H|^2, as far as it is known."""
+        raise NotImplementedError
+
+    def reaches(self, psf: np.ndarray[Any, Any], axis: int) -> int:
+        """Return the voxels of an axis over which neighbours count."""
+        height = self.height
+        return reach_of(psf, axis, lambda gain: gain / (gain + height), LEAK)
+
+    @property
+    def non_negative(self) -> bool:
+        """A linear step rings below zero."""
+        return False
+
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether one step is all."""
+        return getattr(self, "border", "restored") == "mirrored"
+
+    @property
+    def steps(self) -> int:
+        """The division, and the rounds after it."""
+        return 1 if self.is_mirrored else 1 + ROUNDS
+
+    def stiffness(self, problem: Problem) -> Tensor:
+        """Return what is added to |H|^2 on the half spectrum."""
+        raise NotImplementedError
+
+    def iterate(self, problem: Problem) -> Generator[Estimate]:
+        """Yield the estimate of the division, and after each round."""
+        steps = self.steps
+        quadratic = Quadratic(problem, self.stiffness(problem))
+        yield Estimate(quadratic.object, 1, steps)
+        for step, estimate in enumerate(quadratic.rounds(steps - 1), 2):
+            yield Estimate(estimate, step, step if quadratic.is_near else steps)
+
+    def restored(self, problem: Problem, value: float, start: Tensor | None) -> Tensor:
+        """Return what the method makes of a trial under a value, from where the value before it ended."""
+        settled = self.settled(value)
+        quadratic = Quadratic(problem, settled.stiffness(problem), None if self.is_mirrored else start)
+        for _ in quadratic.rounds(0 if self.is_mirrored else TRIED):
+            pass
+        return quadratic.object
+
+
+class Wiener(Divided):
+    """The Wiener filter, the signal's power spectrum taken from the image."""
 
     title: ClassVar[str] = "Wiener"
-    summary: ClassVar[str] = "One fast linear step; may ring and go negative around bright things."
+    summary: ClassVar[str] = (
+        "The best linear filter for the image's own spectrum: quick; may ring and go negative around bright things."
+    )
     reference: ClassVar[str] = "Wiener 1949"
     order: ClassVar[int] = 30
-    volumes: ClassVar[float] = 7.5
-    room: ClassVar[int] = 3
 
     kind: Literal["wiener"] = "wiener"
     noise: Weight = field(
@@ -82,47 +164,102 @@ class Wiener(Method):
         slider="log",
         shown_min=1e-6,
         shown_max=1,
-        description="Noise-to-signal power ratio: larger is smoother. "
-        "Auto takes what predicts best the photons held back from the restoration.",
+        description="Noise-to-signal power ratio of details ten pixels wide: larger is smoother. "
+        "Auto takes it from the image's power spectrum, and what predicts best the photons held back from the restoration.",
     )
-
-    @property
-    def non_negative(self) -> bool:
-        """A linear step rings below zero."""
-        return False
+    fall: Annotated[float, Field(ge=0, le=4)] | Literal["auto"] = field(
+        "auto",
+        title="Signal's fall",
+        slider="linear",
+        shown_min=0,
+        shown_max=4,
+        description="How fast the signal's power falls towards fine detail: 0 is not at all (white), 1 as in most pictures. "
+        "Auto takes it from the image.",
+        advanced=True,
+    )
+    length: Annotated[float, Field(gt=0)] | Literal["auto"] = field(
+        "auto",
+        title="Signal's length",
+        unit="µm",
+        slider="log",
+        shown_min=0.1,
+        shown_max=10,
+        description="Wavelength below which it falls. Auto takes it from the image.",
+        advanced=True,
+    )
+    border: Border = border_field()
 
     @property
     def is_automatic(self) -> bool:
-        """Whether the weight is still to be chosen."""
-        return self.noise == "auto"
+        """Whether the ratio or its course is still to be chosen."""
+        return "auto" in (self.noise, self.fall, self.length if self.fall != 0 else 0)
 
     def choose(self, problem: Problem) -> Generator[Trial, None, Choice]:
-        """Yield the trials of weights and return the one that predicts best the photons held back."""
-        return (yield from choose_by_light("noise", problem, partial(_regularised_inverse, order=0), WEIGHTS))
+        """Yield the trials of ratios and courses, and return what predicts best the photons held back; a ratio that is given stays."""
+        said = ObjectSpectrum.of(problem)
+        pixel, steepest = min(problem.voxel[1:]), 4.0 if problem.image.shape[0] == 1 else 1.0
+        own = min(said.fall, steepest), said.length / pixel
+        if self.noise != "auto":
+            course = self._with_course(own[0], own[1] * pixel)
+            why = "as given, and how the signal falls is the image's"
+            return Choice("noise", self.noise, why, (), {"fall": course.fall, "length": course.length})
+        ratio = min(max(said.ratio_at(problem), LEAST), 1e4)
+        best: Choice | None = None
+        done, steps = 0, len(FACTORS) + len(COURSES) * len(NEARER)
+        for fall, pixels in (own, *COURSES):
+            course = self._with_course(fall, pixels * pixel)
+            factors = FACTORS if best is None else NEARER
+            trials = choose_by_light("noise", problem, course.restored, [ratio * each for each in factors])
+            choice = yield from _counted(trials, done, steps)
+            done += len(factors)
+            if best is None or min(choice.curve) < min(best.curve):
+                best = replace(choice, others={"fall": course.fall, "length": course.length})
+            ratio = best.value
+            if "auto" not in (self.fall, self.length):
+                break
+        assert best is not None
+        return best
 
-    def reaches(self, psf: np.ndarray[Any, Any], axis: int) -> int:
-        """Return the voxels of an axis over which neighbours count."""
-        return _reaches(psf, axis, self.noise)
+    def _with_course(self, fall: float, length: float) -> Any:
+        """Return a copy whose signal falls so, where that is open."""
+        return self.replace(
+            fall=fall if self.fall == "auto" else self.fall,
+            length=length if self.length == "auto" else self.length,
+        )
+
+    @property
+    def height(self) -> float:
+        """The ratio of details ten pixels wide."""
+        return EXPECTED if self.noise == "auto" else self.noise
 
     def settled(self, value: float) -> Wiener:
-        """Return a copy with this weight."""
-        chosen: Wiener = self.replace(noise=value)
+        """Return a copy with this ratio; white where the signal's course is still open."""
+        fall, length = (0.0, 1.0) if "auto" in (self.fall, self.length) else (self.fall, self.length)
+        chosen: Wiener = self.replace(noise=value, fall=fall, length=length)
         return chosen
 
-    def iterate(self, problem: Problem) -> Generator[Estimate]:
-        """Yield the one estimate."""
-        yield Estimate(_regularised_inverse(problem, self.noise, order=0), 1, 1)
+    def settled_by(self, choice: Choice) -> Wiener:
+        """Return a copy with the ratio and the signal's course."""
+        chosen: Wiener = self.replace(noise=choice.value, **choice.others)
+        return chosen
+
+    def stiffness(self, problem: Problem) -> Tensor:
+        """Return the noise-to-signal ratio at each frequency."""
+        if self.noise == "auto" or self.fall == "auto" or (self.length == "auto" and self.fall != 0):
+            raise ValueError(
+                "the ratio is still 'auto': settle it first (Method.choose), or give noise, fall and length"
+            )
+        length = 1.0 if self.length == "auto" else self.length
+        return raised_frequency(problem, length, self.fall).mul_(self.noise).clamp_(max=1e9)
 
 
-class Tikhonov(Method):
+class Tikhonov(Divided):
     """Tikhonov's regularised inverse."""
 
     title: ClassVar[str] = "Tikhonov"
-    summary: ClassVar[str] = "One fast linear step that penalises roughness in µm, so coarse z is treated fairly."
+    summary: ClassVar[str] = "A quick linear restoration that penalises roughness in µm, so coarse z is treated fairly."
     reference: ClassVar[str] = "Tikhonov & Arsenin 1977; van Kempen et al. 1997"
     order: ClassVar[int] = 31
-    volumes: ClassVar[float] = 7.5
-    room: ClassVar[int] = 3
 
     kind: Literal["tikhonov"] = "tikhonov"
     weight: Weight = field(
@@ -137,11 +274,7 @@ class Tikhonov(Method):
     penalty: Literal["size", "gradient", "laplacian"] = field(
         "gradient", title="Penalty", description="What is held small: the values, their slope, or their curvature."
     )
-
-    @property
-    def non_negative(self) -> bool:
-        """A linear step rings below zero."""
-        return False
+    border: Border = border_field()
 
     @property
     def is_automatic(self) -> bool:
@@ -150,45 +283,38 @@ class Tikhonov(Method):
 
     def choose(self, problem: Problem) -> Generator[Trial, None, Choice]:
         """Yield the trials of weights and return the one that predicts best the photons held back."""
-        return (
-            yield from choose_by_light("weight", problem, partial(_regularised_inverse, order=self._order), WEIGHTS)
-        )
+        return (yield from choose_by_light("weight", problem, self.restored, WEIGHTS))
 
-    def reaches(self, psf: np.ndarray[Any, Any], axis: int) -> int:
-        """Return the voxels of an axis over which neighbours count."""
-        return _reaches(psf, axis, self.weight)
+    @property
+    def height(self) -> float:
+        """The weight of the finest details."""
+        return EXPECTED if self.weight == "auto" else self.weight
 
     def settled(self, value: float) -> Tikhonov:
         """Return a copy with this weight."""
         chosen: Tikhonov = self.replace(weight=value)
         return chosen
 
-    @property
-    def _order(self) -> int:
-        return ("size", "gradient", "laplacian").index(self.penalty)
-
-    def iterate(self, problem: Problem) -> Generator[Estimate]:
-        """Yield the one estimate."""
-        yield Estimate(_regularised_inverse(problem, self.weight, self._order), 1, 1)
-
-
-def _reaches(psf: np.ndarray[Any, Any], axis: int, weight: Weight) -> int:
-    known = EXPECTED if weight == "auto" else weight
-    return reach_of(psf, axis, lambda gain: gain / (gain + known), LEAK)
+    def stiffness(self, problem: Problem) -> Tensor:
+        """Return the weighted squared roughness of each frequency."""
+        if self.weight == "auto":
+            raise ValueError("the weight is still 'auto': settle it first (Method.choose), or give a number")
+        return (
+            _roughness(problem, ("size", "gradient", "laplacian").index(self.penalty))
+            .mul(self.weight)
+            .expand(problem.blur.otf.shape)
+        )
 
 
-def _regularised_inverse(problem: Problem, weight: Weight, order: int) -> Tensor:
-    import torch
-
-    blur = problem.blur
-    if weight == "auto":
-        raise ValueError("the weight is still 'auto': settle it first (Method.choose), or give a number")
-    continued = continue_smoothly(problem.image - problem.background, blur, problem.level)
-    spectrum = torch.fft.rfftn(continued, dim=blur.axes)
-    gain = blur.otf.abs().square()
-    spectrum.mul_(blur.otf.conj()).div_(gain + weight * _roughness(problem, order))
-    inverse: torch.Tensor = torch.fft.irfftn(spectrum, s=[blur.object_shape[axis] for axis in blur.axes], dim=blur.axes)
-    return inverse
+def _counted(trials: Generator[Trial, None, Choice], before: int, steps: int) -> Generator[Trial, None, Choice]:
+    """Pass on trials, counted after those before them."""
+    while True:
+        try:
+            trial = next(trials)
+        except StopIteration as finished:
+            choice: Choice = finished.value
+            return choice
+        yield replace(trial, step=before + trial.step, steps=steps)
 
 
 def _roughness(problem: Problem, order: int) -> Tensor:

@@ -225,5 +225,5 @@ def physics_of(problem: Problem, anchor: Tensor) -> Physics:
         anchor=of(anchor),
         inverse_sensitivity=of(blur.crop(blur.inverse_sensitivity)),
         margin=blur.margin[1:] if flat else blur.margin,
-        mask=None if blur.mask is None else of(blur.mask),
+        mask=None if problem.trusted is None else of(problem.trusted),
     )

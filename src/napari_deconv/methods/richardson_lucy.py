@@ -194,7 +194,7 @@ class Climb:
         import torch
 
         expected = seen.add_(self._problem.background).clamp_(min=self._floor)
-        return torch.div(self._problem.image[part], expected, out=expected)
+        return torch.div(self._problem.counts(expected, part), expected, out=expected)
 
     def _held_back(self, part: Part, back: Tensor, point: Tensor) -> Tensor:
         """Change what came back of a part as the penalties want it; return the point there."""

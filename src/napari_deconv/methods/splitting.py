@@ -68,9 +68,11 @@ class Splitting:
         import torch
 
         blur = problem.blur
-        self._blur, self._differences, self._sparsity = blur, differences, sparsity
+        self._problem, self._blur = problem, blur
+        self._differences, self._sparsity = differences, sparsity
         self.unit = max(problem.scale, 1e-30)
-        self._image, self._background = problem.image, problem.background / self.unit
+        self._image = problem.image if problem.at_least is None else problem.image.clone()
+        self._background = problem.background / self.unit
         self._typical = max((problem.level + problem.background) / self.unit, 1e-6)
         self._blur_pace = BLUR_PACE / self._typical
         self._clamp_pace = CLAMP_PACE * self._blur_pace
@@ -136,6 +138,8 @@ class Splitting:
         if found is None:
             return full
         inner, framed = found
+        if self._problem.at_least is not None:
+            self._image[framed] = self._problem.counts((full[inner] + self._background) * self.unit, framed)
         wanted = full[inner].add_(self._image_lag[framed])
         half = wanted.add(self._background - 1 / self._blur_pace).mul_(0.5)
         expected = half.square().add_(self._image[framed], alpha=1 / (self._blur_pace * self.unit)).sqrt_().add_(half)

@@ -69,10 +69,9 @@ class ConjugateGradients:
     def __init__(self, problem: Problem, weight: float) -> None:
         import torch
 
-        self._blur = problem.blur
+        self._problem, self._blur = problem, problem.blur
         self._differences = slopes(problem.blur.object_shape, problem.voxel)
         self.unit = max(problem.scale, 1e-30)
-        self._light = (problem.image - problem.background) / self.unit
         self.object = problem.blur.new_object(problem.level / self.unit)
         self._direction = torch.zeros_like(self.object)
         self._slope, self._scratch = torch.empty_like(self.object), torch.empty_like(self.object)
@@ -88,7 +87,7 @@ class ConjugateGradients:
         """Make one round and return the object, in units of the scale."""
         import torch
 
-        residual = torch.sub(self._light, self._blur.forward(self.object), out=self._blur.in_frame)
+        residual = self._problem.missed(self._blur.forward(self.object), self.unit)
         pull = self._blur.adjoint(residual).clone().sub_(self._stiffness(self.object), alpha=self._weight)
         pull.mul_((self.object > 0) | (pull > 0))
         length = _product(pull, pull)

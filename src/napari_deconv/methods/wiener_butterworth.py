@@ -105,7 +105,7 @@ class WienerButterworth(Iterative):
         ratio = torch.ones_like(estimate)
         for step in range(1, steps + 1):
             expected = blur.forward(estimate).add_(problem.background).clamp_(min=floor)
-            torch.div(problem.image, expected, out=blur.crop(ratio))
+            torch.div(problem.counts(expected), expected, out=blur.crop(ratio))
             if blur.mask is not None:
                 blur.crop(ratio).masked_fill_(blur.mask == 0, 1)
             back = blur.filtered(ratio, carry)

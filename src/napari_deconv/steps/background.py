@@ -35,6 +35,7 @@ class ConstantBackground(Step):
     noise_notice: ClassVar[str] = (
         "the method no longer knows of the noise of what is taken off; give it as the recipe's background instead"
     )
+    measures: ClassVar[str] = "the background"
 
     kind: Literal["constant-background"] = "constant-background"
     counts: Annotated[float, Field(ge=-1e9, le=1e9)] | Literal["auto"] = field(
@@ -63,6 +64,8 @@ def kept_level() -> Any:
 
 class _Uneven(Step):
     """A background that changes from place to place, taken off."""
+
+    measures: ClassVar[str] = "the mean background"
 
     keep_level: bool
 

@@ -13,9 +13,22 @@ import numpy as np
 from ..image import AXES, Image, Region
 from ..settings import Settings
 
-__all__ = ["FINISH", "PREPARE", "Change", "Step", "each_volume", "in_pixels", "lazily", "read_volume"]
+__all__ = [
+    "FINISH",
+    "PREPARE",
+    "Change",
+    "LEFT_OUT",
+    "SATURATED",
+    "Step",
+    "each_volume",
+    "in_pixels",
+    "lazily",
+    "read_volume",
+]
 
 PREPARE, FINISH = "prepare", "finish"
+SATURATED, LEFT_OUT = 1, 2
+"""Marks of pixels whose counts are the least that they can be, and of pixels that tell nothing."""
 MEND = "replace them, for example by their neighbours' median"
 
 Array = np.ndarray[Any, Any]
@@ -39,6 +52,8 @@ class Step(Settings):
     """Whether no step may follow it."""
     noise_notice: ClassVar[str] = ""
     """Before the method, what it does to counts whose noise the method relies on; empty where that is harmless."""
+    measures: ClassVar[str] = ""
+    """What it measures of all that it is given, so that a part is changed otherwise than the whole; empty where it measures nothing."""
 
     @classmethod
     def kind_name(cls) -> str:
@@ -56,12 +71,20 @@ class Step(Settings):
         raise NotImplementedError
 
     def mark(self, marks: Image, image: Image) -> Image:
-        """Return where pixels are not to be trusted (1) after this step of an image, from where they were not before."""
+        """Return where pixels are not to be trusted (`SATURATED` or `LEFT_OUT`) after this step of an image, from where they were not before."""
         return marks
 
     def moved(self, region: Region, image: Image) -> Region:
         """Return where a box of the image lies in what the step makes of it."""
         return region
+
+    @classmethod
+    def part_notice(cls) -> str:
+        """Return what to say of it where only a part is finished, such as a preview; empty when it gives the same there."""
+        said = (
+            f"{cls.title} measures {cls.measures} of what is shown: a run of the whole image may come out differently"
+        )
+        return said if cls.measures else ""
 
     def notice(self) -> str:
         """Return what to say of it before the method, empty when there is nothing."""

@@ -35,6 +35,7 @@ class Bleaching(Step):
     reference: ClassVar[str] = "Miura 2020"
     order: ClassVar[int] = 20
     noise_notice: ClassVar[str] = "later time points are noisier than their counts say; put it after the method"
+    measures: ClassVar[str] = "the mean brightness"
 
     kind: Literal["bleaching"] = "bleaching"
     course: Literal["exponential", "each"] = field(

@@ -77,6 +77,7 @@ class LocalContrast(Step):
     noise_notice: ClassVar[str] = (
         "its values are no longer counts of light, and the PSF does not hold for them; put it after the method"
     )
+    measures: ClassVar[str] = "the range"
 
     kind: Literal["local-contrast"] = "local-contrast"
     size: float = field(
@@ -131,6 +132,7 @@ class Normalise(Step):
     noise_notice: ClassVar[str] = (
         "its values are no longer counts; the recipe's background and saturation are in the new units"
     )
+    measures: ClassVar[str] = "the percentiles"
 
     kind: Literal["normalise"] = "normalise"
     low: float = field(0.1, title="Low", unit="%", description="The percentile that becomes 0.", ge=0, lt=100)

@@ -32,6 +32,7 @@ class _Denoising(Step):
     """A filter of planes whose noise has unit variance everywhere."""
 
     noise_notice: ClassVar[str] = SMOOTHED
+    measures: ClassVar[str] = "the noise"
 
     def apply(self, image: Image) -> Image:
         """Return the image with less noise."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..image import Image, Region
 from ..settings import field
-from .base import PREPARE, Step, each_volume
+from .base import LEFT_OUT, PREPARE, SATURATED, Step, each_volume
 
 __all__ = ["Crop", "Rescale"]
 
@@ -120,7 +120,10 @@ class Rescale(Step):
         def resized(volume: Array, *_: int) -> Array:
             from skimage.transform import resize
 
-            return np.asarray(resize(volume, shape, order=1, mode="edge", preserve_range=True) > 1e-3)
+            def touched(mark: int) -> Array:
+                return np.asarray(resize((volume == mark).astype(float), shape, order=1, mode="edge") > 1e-3)
+
+            return np.where(touched(LEFT_OUT), LEFT_OUT, np.where(touched(SATURATED), SATURATED, 0))
 
         return self._placed(each_volume(marks, resized, shape, np.uint8), image)
 

@@ -15,9 +15,9 @@ from ..background import estimate_background
 from ..image import Image
 from ..noise import estimate_noise
 from ..settings import field
-from .base import Step, each_volume
+from .base import LEFT_OUT, SATURATED, Step, each_volume
 
-__all__ = ["HotPixels"]
+__all__ = ["HotPixels", "mark_saturated"]
 
 Array = np.ndarray[Any, Any]
 STEEP = 2.0
@@ -64,7 +64,7 @@ class HotPixels(Step):
             return marks
 
         def marked(volume: Array, time: int, channel: int) -> Array:
-            return np.asarray(self._found(volume) | (np.asarray(marks.block(time, channel)) > 0))
+            return np.where(self._found(volume), LEFT_OUT, np.asarray(marks.block(time, channel)))
 
         return each_volume(image, marked, dtype=np.uint8)
 
@@ -81,6 +81,18 @@ class HotPixels(Step):
             beyond = dark - volume > self.threshold * np.sqrt(noise.variance(dark))
             found |= beyond & (STEEP * (volume - ground) < dark - ground)
         return found
+
+
+def mark_saturated(volume: Array, ceiling: float | None, ground: float) -> Array:
+    """Return the marks of a volume (Z, Y, X): saturated pixels; one that stands alone among dark ones is hot, and left out.
+
+    ceiling : counts from which a pixel is saturated, None where none is; ground : the background.
+    """
+    if ceiling is None or not (saturated := volume >= ceiling).any():
+        return np.zeros(volume.shape, np.uint8)
+    around = np.sort(_neighbours(volume), axis=0)[-2]
+    alone = saturated & (volume - ground > STEEP * (around - ground))
+    return np.where(alone, LEFT_OUT, np.where(saturated, SATURATED, 0)).astype(np.uint8)
 
 
 def _neighbours(volume: Array) -> Array:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..image import FINER, Image, Region
 from ..settings import field
-from .base import PREPARE, Step, each_volume
+from .base import LEFT_OUT, PREPARE, Step, each_volume
 
 __all__ = ["SuperSampling"]
 
@@ -54,8 +54,8 @@ class SuperSampling(Step):
         finer = self._finer(image)
 
         def spread(volume: Array, *_: int) -> Array:
-            fine = np.ones([size * times for size, times in zip(volume.shape, finer, strict=True)], np.uint8)
-            fine[tuple(slice(None, None, times) for times in finer)] = volume > 0
+            fine = np.full([size * times for size, times in zip(volume.shape, finer, strict=True)], LEFT_OUT, np.uint8)
+            fine[tuple(slice(None, None, times) for times in finer)] = volume
             return fine
 
         return self._placed(each_volume(marks, spread, self._shape(image), np.uint8), image)
