@@ -164,11 +164,14 @@ def test_comes_nearer_the_truth_than_the_blurred_image(case: Case, flat: bool, t
 
 
 EXACT = ("richardson-lucy", "landweber", "wiener", "tikhonov", "adjoint")
-"""Whose tiles differ from the whole by less than a thousandth of the maximum anywhere, unless a penalty or a pace of the tile's own is added."""
+"""Whose tiles differ from the whole by less than a thousandth of the maximum anywhere, unless a penalty or a pace of the tile's own is added,
+as conjugate gradients add where they restore the light beyond the frame."""
 LOOSE = {
     "fista": 0.02,
     "gradient-consensus": 0.02,
+    "tikhonov": 0.03,
     "tikhonov-miller": 0.1,
+    "wiener": 0.03,
     "wiener-butterworth": 0.02,
     "biggs-andrews": 0.06,
 }
@@ -190,7 +193,8 @@ def test_tiles_give_what_the_whole_gives(case: Case, tmp_path: Path) -> None:
     assert tiled.history[-1]["tiles"] >= 2
     result, expected = tiled.numpy(), whole.numpy()
     kind, pace = case["kind"], case.get("acceleration", case["kind"])
-    if kind in EXACT and pace != "biggs-andrews" and not {"tv", "roughness"} & set(case):
+    by_rounds = kind in ("wiener", "tikhonov") and case.get("border") != "mirrored"
+    if kind in EXACT and pace != "biggs-andrews" and not {"tv", "roughness"} & set(case) and not by_rounds:
         assert np.abs(result - expected).max() < 1e-3 * np.abs(expected).max()
     assert nrmse(result, expected) < LOOSE.get(pace, 0.01)
 

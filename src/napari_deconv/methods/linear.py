@@ -28,13 +28,11 @@ from pydantic import Field
 from ..settings import field
 from .base import Estimate, Method, Problem
 from .choice import Choice
+from .divided import Border, Divided, Weight, border_field
 from .heldout import choose_by_light
 from .object_spectrum import ObjectSpectrum, raised_frequency
-from .quadratic import Quadratic
-from .reach import LEAK, reach_of
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
 
     from .choice import Trial
@@ -50,25 +48,9 @@ COURSES, NEARER = ((1.0, 100.0), (0.5, 30.0)), (10**0.5, 1.0, 10**-0.5)
 has holes that only the fall fills, none is steeper than the first."""
 LEAST = 1e-5
 """The ratio of an image without noise: below, rounding is amplified."""
-ROUNDS, TRIED = 16, 8
-"""Rounds that restore the light beyond the frame, at most, and in a trial."""
 
 EXPECTED = 1e-3
 """The ratio or weight that tiles are planned for until the automatic one is known."""
-
-Weight = Annotated[float, Field(gt=0, le=1e6)] | Literal["auto"]
-Border = Literal["restored", "mirrored"]
-
-
-def border_field() -> Any:
-    """Return the field ``border``, which the methods that divide spectra have."""
-    return field(
-        "restored",
-        title="Beyond the frame",
-        description="Restored: the light there is as unknown as inside, which takes a dozen rounds. "
-        "Mirrored: the image goes on mirrored, one step, for light that ends well inside the frame.",
-        advanced=True,
-    )
 
 
 class Adjoint(Method):
@@ -89,62 +71,6 @@ class Adjoint(Method):
         blur = problem.blur
         light = (problem.image - problem.background).clamp_(min=0)
         yield Estimate(blur.adjoint(light) * blur.inverse_sensitivity, 1, 1)
-
-
-class Divided(Method):
-    """A method that is one division of spectra where everything is seen, and a few rounds where light comes from beyond the frame."""
-
-    volumes: ClassVar[float] = 14.0
-
-    @property
-    def room(self) -> int:  # type: ignore[override]
-        """A mirrored image needs room to fade in; what is restored beyond the frame needs none."""
-        return 3 if self.is_mirrored else 1
-
-    @property
-    def height(self) -> float:
-        """The typical ratio that is added to |H|^2, as far as it is known."""
-        raise NotImplementedError
-
-    def reaches(self, psf: np.ndarray[Any, Any], axis: int) -> int:
-        """Return the voxels of an axis over which neighbours count."""
-        height = self.height
-        return reach_of(psf, axis, lambda gain: gain / (gain + height), LEAK)
-
-    @property
-    def non_negative(self) -> bool:
-        """A linear step rings below zero."""
-        return False
-
-    @property
-    def is_mirrored(self) -> bool:
-        """Whether one step is all."""
-        return getattr(self, "border", "restored") == "mirrored"
-
-    @property
-    def steps(self) -> int:
-        """The division, and the rounds after it."""
-        return 1 if self.is_mirrored else 1 + ROUNDS
-
-    def stiffness(self, problem: Problem) -> Tensor:
-        """Return what is added to |H|^2 on the half spectrum."""
-        raise NotImplementedError
-
-    def iterate(self, problem: Problem) -> Generator[Estimate]:
-        """Yield the estimate of the division, and after each round."""
-        steps = self.steps
-        quadratic = Quadratic(problem, self.stiffness(problem))
-        yield Estimate(quadratic.object, 1, steps)
-        for step, estimate in enumerate(quadratic.rounds(steps - 1), 2):
-            yield Estimate(estimate, step, step if quadratic.is_near else steps)
-
-    def restored(self, problem: Problem, value: float, start: Tensor | None) -> Tensor:
-        """Return what the method makes of a trial under a value, from where the value before it ended."""
-        settled = self.settled(value)
-        quadratic = Quadratic(problem, settled.stiffness(problem), None if self.is_mirrored else start)
-        for _ in quadratic.rounds(0 if self.is_mirrored else TRIED):
-            pass
-        return quadratic.object
 
 
 class Wiener(Divided):
