@@ -169,9 +169,7 @@ as conjugate gradients add where they restore the light beyond the frame."""
 LOOSE = {
     "fista": 0.02,
     "gradient-consensus": 0.02,
-    "tikhonov": 0.03,
     "tikhonov-miller": 0.1,
-    "wiener": 0.03,
     "wiener-butterworth": 0.02,
     "biggs-andrews": 0.06,
 }
