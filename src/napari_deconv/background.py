@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field as attribute
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
-from .noise import estimate_noise
+from .noise import Noise, estimate_noise
 
 __all__ = ["VolumeFigures", "estimate_background", "find_ceiling", "find_ground", "measure_volume", "measured_voxels"]
 
@@ -19,6 +20,8 @@ LEAST, COST = 2**18, 32
 """Voxels that are looked at however little memory there is, and bytes that each takes."""
 BAND = 64
 """Rows that are looked at together where a plane is larger."""
+MOST_FOR_NOISE = 2**21
+"""Voxels that the noise is measured from, sampled likewise."""
 LITTLE = 0.06
 """Share of the image that must be dark for it to be background."""
 FEW = 0.02
@@ -48,6 +51,11 @@ class VolumeFigures:
     saturated: float = 0.0
     volume: Any = attribute(default=None, repr=False, compare=False)
     dark: float = 1.0
+
+    @cached_property
+    def noise(self) -> Noise:
+        """The noise model, in the counts that were read."""
+        return estimate_noise(_sampled(self.volume, MOST_FOR_NOISE))
 
     @property
     def notices(self) -> tuple[str, ...]:

@@ -51,6 +51,10 @@ class Noise:
         expected = self.gain * mean + self.rest
         return expected.clip(min=self.floor) if hasattr(expected, "clip") else max(expected, self.floor)
 
+    def lifted(self, counts: float) -> Noise:
+        """Return the model of the same image with counts added to every pixel."""
+        return Noise(self.gain, self.rest - self.gain * counts, self.floor)
+
     @property
     def sentence(self) -> str:
         """The model in plain words."""

@@ -182,6 +182,7 @@ def pose_problem(
         place=place,
         volume=figures.volume,
         lift=figures.lift,
+        measured=figures,
     )
     saturated = marks == SATURATED
     return _censored(problem, saturated) if saturated.any() else problem

@@ -76,7 +76,7 @@ def test_the_package_is_valid_and_says_what_its_channels_are(tmp_path: Path) -> 
         readme = archive.read("README.md").decode()
         given, answer = (np.load(archive.open(f"test-{name}.npy")) for name in ("input", "output"))
     channels = described.inputs[0].axes[1].channel_names
-    assert (channels[0], channels[-1]) == ("image", "residual")
+    assert (channels[0], channels[-4:]) == ("image", ["residual", "noise", "dark", "width"])
     assert given.shape[1] == len(channels)
     assert all(f"`{channel}`" in readme for channel in channels)
     from napari_deconv.learned.runners import make_runner

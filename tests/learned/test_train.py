@@ -148,14 +148,14 @@ def test_weights_give_the_same_pixels_in_a_new_process(tmp_path: Path) -> None:
     file = tmp_path / "weights.safetensors"
     code = (
         "import sys, torch; from napari_deconv.learned.weights import load_weights; torch.set_num_threads(1);"
-        "member = load_weights(sys.argv[1]).members[0]; torch.manual_seed(0); x = torch.rand(1, member.estimates + 2, 32, 32);"
+        "member = load_weights(sys.argv[1]).members[0]; torch.manual_seed(0); x = torch.rand(1, member.estimates + 5, 32, 32);"
         "torch.save(member(x).estimate, sys.argv[2])"
     )
     for name in ("one.pt", "two.pt"):
         subprocess.run([sys.executable, "-c", code, str(file), str(tmp_path / name)], check=True)
     member = load_weights(file).members[0]
     torch.manual_seed(0)
-    here = member(torch.rand(1, member.estimates + 2, 32, 32)).estimate
+    here = member(torch.rand(1, member.estimates + 5, 32, 32)).estimate
     for name in ("one.pt", "two.pt"):
         there = torch.load(tmp_path / name, weights_only=True)
         assert torch.equal(there, here)

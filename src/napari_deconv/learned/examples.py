@@ -36,7 +36,7 @@ __all__ = ["Example", "Store", "example_of", "posed", "ranges_of_examples"]
 class Example:
     """Arrays of one image, all in units of its scale; a flat image's have no Z.
 
-    features : (1 + K + 1, *frame); anchor : (*object); image : (*frame), background and all; target : (*frame), the truth, or
+    features : (1 + K + 1 + 3, *frame); anchor : (*object); image : (*frame), background and all; target : (*frame), the truth, or
     photons held back; weight : (*frame), 1 over the variance of the target where that is photons; psf : (*kernel);
     caught : (*frame), 1 / sensitivity; background : ().
     """

@@ -51,7 +51,7 @@ class ExportedMember:
         return self
 
     def __call__(self, features: Tensor, *, fast: bool = False) -> Proposal:
-        """Return the proposal for features (1, 1 + K + 1, [Z,] Y, X)."""
+        """Return the proposal for features (1, 1 + K + 1 + 3, [Z,] Y, X)."""
         said = self._runner(features.contiguous())[0]
         first = self._number * (2 + self.estimates)
         last = first + 2 + self.estimates

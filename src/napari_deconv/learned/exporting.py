@@ -4,7 +4,7 @@ What is exported is the network itself, as torchscript, and what it is given and
 its classical estimates, each in units of the image's scale, and answers, for each of its members, with a proposal, how far the photons
 are to correct it, and its choice among the estimates:
 
-    (1 + K + 1) channels  -->  members x (estimate, trust, K shares)
+    (1 + K + 1 + 3) channels  -->  members x (estimate, trust, K shares)
 
 Another program that feeds it the same channels gets the same answer. Only a program that knows the PSF can make these channels: that is
 what the network was trained on, and an export that hid it would be another network. Here the package is opened as a model like any
@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..methods.features import ABOUT
 from .package import KEY
 from .shelf import read_card
 from .sources import Simulation
@@ -41,7 +42,7 @@ EQUAL = 1e-5
 
 
 class Answers(nn.Module):
-    """Members of an ensemble as one network (1, 1 + K + 1, [Z,] Y, X) -> (1, members * (2 + K), [Z,] Y, X)."""
+    """Members of an ensemble as one network (1, 1 + K + 1 + 3, [Z,] Y, X) -> (1, members * (2 + K), [Z,] Y, X)."""
 
     def __init__(self, members: list[Any]) -> None:
         super().__init__()
@@ -109,7 +110,7 @@ def _least(card: Card) -> dict[str, int]:
 
 
 def _sample(card: Card) -> Tensor:
-    """Return the features of a simulated image, mirrored to a size that packages allow, (1, 1 + K + 1, [Z,] Y, X)."""
+    """Return the features of a simulated image, mirrored to a size that packages allow, (1, 1 + K + 1 + 3, [Z,] Y, X)."""
     example = Simulation(seed=1).make(0, (1, 64, 64) if card.architecture.dims == 2 else (8, 64, 64))
     sizes = list(_least(card).values())
     given = example.features
@@ -177,7 +178,7 @@ def _description(card: Card, name: str, files: Mapping[str, bytes]) -> str:
         "documentation": "README.md", "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
         "tags": ["restoration", "deconvolution", "napari"],
         "inputs": [{
-            "id": "features", "description": "The image, its classical estimates and the residual, in units of the image's scale.",
+            "id": "features", "description": "The image, its classical estimates and the residual, in units of the image's scale; noise and PSF in a word.",
             "axes": [{"type": "batch"}, {"type": "channel", "channel_names": _channels(card)}, *taken],
             "data": {"type": "float32"}, "test_tensor": {"source": "test-input.npy", "sha256": sums["test-input.npy"]},
         }],
@@ -195,7 +196,7 @@ def _description(card: Card, name: str, files: Mapping[str, bytes]) -> str:
 
 
 def _channels(card: Card) -> list[str]:
-    return ["image", *card.estimates, "residual"]
+    return ["image", *card.estimates, "residual", *ABOUT]
 
 
 def _shares(card: Card) -> list[str]:
@@ -218,7 +219,8 @@ Channels, each in units of the image's scale s (a robust maximum of image minus 
 
 `image` is (counts - background) / s. `rl-n` is Richardson-Lucy with heavy-ball momentum after n iterations, `tv-w-n` the same with a
 total variation of weight w, `wiener-r` the Wiener filter of noise-to-signal ratio r; `residual` is H'(y - b - H x) / s over the adjoint of
-ones, of Richardson-Lucy after 12 iterations.
+ones, of Richardson-Lucy after 12 iterations. The last three are even: where noise has the variance a v + c at light v (in units of s),
+`noise` is log10 sqrt a, `dark` is log10 c / a, and `width` is the natural logarithm of (1 / sum h^2)^(1 / dimensions) of the PSF h in voxels.
 
 ## What it answers
 

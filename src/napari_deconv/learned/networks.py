@@ -26,6 +26,10 @@ from .blocks import Down, Residual, Up, convolution
 __all__ = ["Architecture", "Autoencoder", "DeconvNet", "UNet", "make_body"]
 
 
+FINEST = 2
+"""Residuals at full resolution."""
+
+
 class Architecture(Settings):
     """Which network, for how many dimensions, and how large."""
 
@@ -71,18 +75,23 @@ def make_body(architecture: Architecture, inputs: int, outputs: int) -> nn.Modul
 
 
 class Head(nn.Module):
-    """The layers at full resolution: what came up, beside the inputs themselves."""
+    """The layers at full resolution: what came up, and beside it the inputs themselves where they are shown."""
 
-    def __init__(self, dims: int, inputs: int, width: int, outputs: int) -> None:
+    def __init__(self, dims: int, width: int, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.first = convolution(dims, inputs, width)
+        self.first = convolution(dims, width, width)
+        self.beside = convolution(dims, inputs, width) if inputs else None
+        self.seen = nn.Sequential(*(Residual(dims, width) for _ in range(FINEST)))
         self.last = convolution(dims, width, outputs)
         nn.init.zeros_(self.last.weight)  # type: ignore[arg-type]
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
 
-    def forward(self, *values: Tensor) -> Tensor:
+    def forward(self, risen: Tensor, inputs: Tensor | None = None) -> Tensor:
         """Return the outputs."""
-        given: Tensor = self.last(torch.relu(self.first(torch.cat(values, dim=1))))
+        values = self.first(risen)
+        if self.beside is not None:
+            values = values + self.beside(inputs)
+        given: Tensor = self.last(torch.relu(self.seen(values)))
         return given
 
 
@@ -103,7 +112,7 @@ class UNet(nn.Module):
             for before, after, stride in zip(widths, [architecture.fine, *widths], strides, strict=False)
         )
         self.made = nn.ModuleList(Residual(dims, width) for width in widths[:-1])
-        self.head = Head(dims, architecture.fine + inputs, architecture.fine, outputs)
+        self.head = Head(dims, architecture.fine, inputs, outputs)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the outputs of (N, C, [Z,] Y, X)."""
@@ -130,7 +139,7 @@ class DeconvNet(nn.Module):
         self.down = nn.ModuleList(convolution(dims, a, b) for a, b in zip(finer, widths, strict=False))
         self.deep = Residual(dims, widths[-1])
         self.up = nn.ModuleList(Up(b, a, (1,) * dims) for a, b in zip(finer, widths, strict=False))
-        self.head = Head(dims, architecture.fine + inputs, architecture.fine, outputs)
+        self.head = Head(dims, architecture.fine, inputs, outputs)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the outputs of (N, C, [Z,] Y, X)."""
@@ -167,7 +176,7 @@ class Autoencoder(nn.Module):
         self.widened = convolution(dims, narrow, widths[-1], 1)
         self.up = nn.ModuleList(Up(b, a, stride) for a, b, stride in zip(finer, widths, strides, strict=False))
         self.made = nn.ModuleList(Residual(dims, width) for width in finer[: len(widths)])
-        self.head = Head(dims, architecture.fine, architecture.fine, outputs)
+        self.head = Head(dims, architecture.fine, 0, outputs)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the outputs of (N, C, [Z,] Y, X)."""

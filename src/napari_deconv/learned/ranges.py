@@ -27,10 +27,7 @@ def describe_case(image: Tensor, background: float, scale: float, blur: Any) -> 
 
     The width is that of a box of the same sum of squares, (1 / sum h^2)^(1 / dimensions).
     """
-    import torch
-
-    kernel = torch.fft.irfftn(blur.otf, s=[blur.object_shape[axis] for axis in blur.axes], dim=blur.axes)
-    width = float(kernel.double().square().sum()) ** (-1 / len(blur.axes))
+    width = blur.kernel_energy ** (-1 / len(blur.axes))
     return {"psf_width": width, **noise_of(image.cpu().numpy() / max(scale, 1e-30), background / max(scale, 1e-30))}
 
 

@@ -1,18 +1,27 @@
 r"""`Restorer`: a network that chooses among classical estimates, adds what they cannot see, and answers to the photons.
 
-With estimates e_k, their spread r = max_k e_k - min_k e_k over 3 x 3 neighbours, and what the body says of each pixel (logits a_k, a
-correction c, a trust t):
+Light v is looked at on a scale u on which its noise is even, d being the light whose own noise equals that of the dark:
 
-    first   x1 = max( 0, sum_k softmax(a)_k e_k  +  2 r tanh(c / 2) )
+    u(v)  =  sign(v) ( sqrt(|v| + d) - sqrt d )
+
+With estimates e_k, the local mean r of max_k u(e_k) - min_k u(e_k), and what the body says of each pixel (logits a_k, a correction
+c, a trust t):
+
+    first   u(x1) = max( 0, sum_k softmax(a)_k u(e_k)  +  2 r tanh(c / 2) )
     then    x2 = one step of Richardson-Lucy from x1                            (`Physics.consistent`)
     result       x1 + sigmoid(t) (x2 - x1)
 
 So it can always fall back on the best of its inputs, never be negative, and add nothing where all of them agree: an even field
-stays even whatever the weights are.
+stays even whatever the weights are. The body is told the noise and the PSF's width (`features.ABOUT`).
+
+References
+----------
+Anscombe, "The transformation of Poisson, binomial and negative-binomial data", Biometrika 35 (1948) 246-254.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,10 +30,16 @@ from torch import Tensor, nn
 from .networks import Architecture, make_body
 from .physics import Physics
 
-__all__ = ["Proposal", "Restorer", "finish"]
+__all__ = ["INPUTS_BESIDE", "Proposal", "Restorer", "finish"]
 
 REACH = 2.0
 """How far the correction may go, in spreads of the estimates."""
+INPUTS_BESIDE = 5
+"""Channels beside the estimates: image, residual, and three that tell of noise and PSF."""
+LEAST_DARK, MOST_DARK = 2e-3, 2.0
+"""Between what d is held, in units of the scale."""
+MIDDLE = (-1.5, -0.5, 1.5)
+"""What the channels about noise and PSF are about, for most images."""
 
 
 @dataclass(frozen=True)
@@ -37,22 +52,37 @@ class Proposal:
 
 
 class Restorer(nn.Module):
-    """A network over features (N, 1 + K + 1, [Z,] Y, X): image, K estimates, residual, in units of the scale."""
+    """A network over features (N, 1 + K + 1 + 3, [Z,] Y, X): image, K estimates, residual, and what is known of noise and PSF."""
 
-    def __init__(self, architecture: Architecture, estimates: int) -> None:
+    def __init__(self, architecture: Architecture, estimates: int, likely: Sequence[float] = ()) -> None:
         super().__init__()
         self.architecture, self.estimates = architecture, estimates
-        self.body = make_body(architecture, estimates + 2, estimates + 2)
+        self.body = make_body(architecture, estimates + INPUTS_BESIDE, estimates + 2)
+        if likely:
+            with torch.no_grad():
+                self.body.head.last.bias[:estimates] = torch.tensor(likely)  # type: ignore[index,union-attr]
 
     def forward(self, features: Tensor, *, fast: bool = False) -> Proposal:
         """Return the proposal; sizes are multiples of the architecture's total stride. ``fast`` computes the body in bfloat16."""
-        estimates = features[:, 1:-1]
-        with torch.autocast(features.device.type, torch.bfloat16, enabled=fast):
-            said = self.body(_softened(features)).float()
+        light, about = features[:, : self.estimates + 2], features[:, self.estimates + 2 :]
+        dark = torch.pow(10.0, about[:, 1:2]).clamp(LEAST_DARK, MOST_DARK)
+        evened = _evened(light[:, :-1], dark)
+        missed = light[:, -1:] / (2 * (light[:, 1:2].clamp(min=0) + dark).sqrt())
+        middle = torch.tensor(MIDDLE, device=about.device).reshape(1, 3, *[1] * (about.ndim - 2))
+        said = self._said(torch.cat([evened, missed, about - middle], dim=1), fast)
         choice = said[:, : self.estimates].softmax(dim=1)
-        mixed = (choice * estimates).sum(dim=1, keepdim=True)
-        change = REACH * torch.tanh(said[:, -2:-1] / REACH) * _spread(estimates)
-        return Proposal((mixed + change).clamp(min=0), torch.sigmoid(said[:, -1:]), choice)
+        mixed = (choice * evened[:, 1:]).sum(dim=1, keepdim=True)
+        change = REACH * torch.tanh(said[:, -2:-1] / REACH) * _spread(evened[:, 1:])
+        root = (mixed + change).clamp(min=0)
+        return Proposal(root * (root + 2 * dark.sqrt()), torch.sigmoid(said[:, -1:]), choice)
+
+    def _said(self, inputs: Tensor, fast: bool) -> Tensor:
+        """Return what the body says; channels lie innermost in between, which its convolutions are fastest with."""
+        innermost = torch.channels_last if inputs.ndim == 4 else torch.preserve_format
+        given = inputs.to(torch.bfloat16 if fast else inputs.dtype, memory_format=innermost)
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=fast):
+            said: Tensor = self.body(given)
+        return said.float().contiguous()
 
 
 def finish(proposal: Proposal, physics: Physics) -> Tensor:
@@ -60,13 +90,17 @@ def finish(proposal: Proposal, physics: Physics) -> Tensor:
     return torch.lerp(proposal.estimate, physics.consistent(proposal.estimate), proposal.trust)
 
 
-def _softened(features: Tensor) -> Tensor:
-    """Return square roots with their signs: light's noise is then about even, and bright points do not outshine the rest."""
-    return features.sign() * features.abs().sqrt()
+def _evened(light: Tensor, dark: Tensor) -> Tensor:
+    """Return light on the scale on which its noise is even."""
+    return light.sign() * ((light.abs() + dark).sqrt() - dark.sqrt())
 
 
 def _spread(estimates: Tensor) -> Tensor:
-    """Return by how much the estimates differ, the most among neighbours."""
+    """Return by how much the estimates differ, (N, 1, ...): the mean over 9 x 9 neighbours, the near ones counting most."""
     differ = estimates.amax(dim=1, keepdim=True) - estimates.amin(dim=1, keepdim=True)
-    pool = nn.functional.max_pool2d if estimates.ndim == 4 else nn.functional.max_pool3d
-    return pool(differ, 3, stride=1, padding=1)
+    for _ in range(2):
+        if differ.ndim == 4:
+            differ = nn.functional.avg_pool2d(differ, 5, 1, 2, count_include_pad=False)
+        else:
+            differ = nn.functional.avg_pool3d(differ, (3, 5, 5), 1, (1, 2, 2), count_include_pad=False)
+    return differ

@@ -130,7 +130,7 @@ class OwnImage:
         noise = torch.from_numpy(random.standard_normal(problem.image.shape)).float() * variance.sqrt()
         odds = (1 - SHARE) / SHARE
         train, test = problem.image + odds**0.5 * noise, problem.image - odds**-0.5 * noise
-        split = replace(problem, image=train.clamp(min=0), scale=whole.scale, level=whole.level)
+        split = replace(problem, image=train.clamp(min=0), scale=whole.scale, level=whole.level, measured=None)
         held = (test - problem.background).numpy()
         return example_of(split, self.psf, held, ((1 - SHARE) / variance).numpy())
 

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..methods.features import ESTIMATES
+from ..methods.features import ESTIMATES, LIKELY
 from .adversary import Adversary
 from .batches import Batch, turned
 from .examples import Example, Store, ranges_of_examples
@@ -269,7 +269,7 @@ def _new_members(training: Training, dims: int) -> list[Restorer]:
         known = load_weights(training.start, dims)
         return [_copy(known.members[number % len(known.members)]) for number in range(training.members)]
     shape = Architecture(kind=training.network, dims=2 if dims == 2 else 3, width=training.width, fine=training.fine)
-    return [Restorer(shape, len(ESTIMATES)) for _ in range(training.members)]
+    return [Restorer(shape, len(ESTIMATES), LIKELY) for _ in range(training.members)]
 
 
 def _copy(member: Restorer) -> Restorer:

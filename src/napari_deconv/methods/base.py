@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
+    from ..background import VolumeFigures
     from ..noise import Noise
     from .blur import Blur
     from .choice import Choice, Trial
@@ -49,6 +50,7 @@ class Problem:
     place : (z, y, x) of the block's first voxel in the whole volume, for what must not depend on how it is cut.
     volume : the whole volume (Z, Y, X) as it was read, numpy or dask, for statistics alone; None where there is but the block.
     lift : counts that were added to the volume's, to image and background alike.
+    measured : figures of the whole volume, None where the image is not a part of it (its noise was changed, say).
     finer : how many voxels (z, y, x) a pixel that was measured has, where the object's grid is finer than the pixels.
     at_least : (Z, Y, X) the noise (counts, standard deviation) of saturated pixels, whose counts are the least that they can be, and 0
         elsewhere; None where none is.
@@ -63,6 +65,7 @@ class Problem:
     place: tuple[int, int, int] = (0, 0, 0)
     volume: Any = None
     lift: float = 0.0
+    measured: VolumeFigures | None = None
     finer: tuple[int, int, int] = (1, 1, 1)
     at_least: Tensor | None = None
 
@@ -99,6 +102,11 @@ class Problem:
         return estimate_noise(
             self.image[pixels].cpu().numpy(), None if trusted is None else trusted[pixels].cpu().numpy() > 0
         )
+
+    @property
+    def whole_noise(self) -> Noise:
+        """The noise model of the whole volume, the same for every block of it; of the block where there is nothing else."""
+        return self.noise if self.measured is None else self.measured.noise.lifted(self.lift)
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,7 @@ class Blur:
         self.spectrum = HalfSpectrum(self.object_shape, self.device, self.dtype)
         self.otf = self._transform_psf(psf)
         self.mask: Tensor | None = None
+        self.kernel_energy = float(np.square(psf, dtype=np.float64).sum())
 
     def masked(self, mask: Tensor) -> Blur:
         """Return a blur that shares everything with this one but trusts only the pixels (Z, Y, X) where the mask is 1."""

@@ -3,13 +3,17 @@
     image      (y - b) / scale
     estimates  Richardson-Lucy (heavy ball) after 3 to 60 iterations; with total variation; Wiener filters that keep the light
     residual   H'(y - b - H x) / s of Richardson-Lucy after 12 iterations: what that has not explained
+    about      three even planes: log10 of the noise of light as bright as the scale, log10 of the light whose own noise equals that
+               of the dark, and the natural logarithm of the PSF's width in voxels
 
 Being made by the engine's own methods, they know the PSF, the mask of saturated pixels and the light from beyond the frame; counts
-times any factor give the same.
+times any factor give the same. With noise of variance a v + c at light v (both in units of the scale), about is log10 sqrt a, log10 c / a
+and ln (1 / sum h^2)^(1 / dimensions).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,7 +26,7 @@ from .richardson_lucy import RichardsonLucy
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["ESTIMATES", "STEPS", "Features", "gather_features", "hold_between"]
+__all__ = ["ABOUT", "ESTIMATES", "LIKELY", "STEPS", "Features", "case_of", "gather_features", "hold_between"]
 
 DEPTHS = (3, 6, 12, 25, 60)
 SMOOTH = {0.01: (25,), 0.06: (8, 25)}
@@ -38,6 +42,12 @@ ESTIMATES = (
     *(f"wiener-{noise:g}" for noise in NOISES),
 )
 """Names of the estimates among which a network chooses, in their order."""
+LIKELY = (-1.0, 1.0, 1.0, 0.0, -1.0, 1.0, 1.0, 1.0, -1.0, -2.0, -4.0)
+"""Logits of the shares that a new network begins with: most of it is taken from what is neither cautious nor converged."""
+ABOUT = ("noise", "dark", "width")
+"""Names of the even planes."""
+FAINTEST = 1e-6
+"""Least variance, in squares of the scale, that a logarithm is taken of."""
 STEPS = max(DEPTHS) + sum(max(depths) for depths in SMOOTH.values()) + len(NOISES)
 """How many estimates `gather_features` yields."""
 
@@ -46,7 +56,7 @@ STEPS = max(DEPTHS) + sum(max(depths) for depths in SMOOTH.values()) + len(NOISE
 class Features:
     """Features of one block, and the object beyond its frame.
 
-    values : (1 + estimates + 1, Z, Y, X) float32 inside the frame: image, estimates, residual.
+    values : (1 + estimates + 1 + 3, Z, Y, X) float32 inside the frame: image, estimates, residual, about.
     anchor : (Z, Y, X) of the object grid, in units of the scale: the light outside the frame.
     """
 
@@ -83,8 +93,18 @@ def gather_features(problem: Problem) -> Generator[Estimate, None, Features]:
     )
     light = (problem.image - problem.background) / unit
     missed = blur.adjoint(light - blur.forward(anchor)).mul_(blur.inverse_sensitivity)
-    channels = [light, *(found[name] for name in ESTIMATES), blur.crop(missed)]
+    about = [torch.full_like(light, value) for value in case_of(problem).values()]
+    channels = [light, *(found[name] for name in ESTIMATES), blur.crop(missed), *about]
     return Features(torch.stack(channels).float(), anchor.float())
+
+
+def case_of(problem: Problem) -> dict[str, float]:
+    """Return what the planes `ABOUT` say: the same for every block of an image."""
+    noise, unit = problem.whole_noise, max(problem.scale, 1e-30)
+    bright, dark = (float(noise.variance(problem.background + light)) / unit**2 for light in (unit, 0.0))
+    slope, rest = max(bright - dark, FAINTEST), max(dark, FAINTEST**2)
+    kernel = problem.blur.kernel_energy ** (-1 / len(problem.blur.axes))
+    return dict(zip(ABOUT, (math.log10(slope) / 2, math.log10(rest / slope), math.log(kernel)), strict=True))
 
 
 def hold_between(swinging: Sequence[Tensor], steady: Sequence[Tensor]) -> None:

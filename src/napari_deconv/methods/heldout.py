@@ -149,7 +149,7 @@ class Split:
             self._weight = self._weight * self._trusted
         self._trained, self._share = train - problem.background, self._trusted_share()
         self.misfit = float("inf")
-        self.train = replace(problem, image=train.clamp_(min=0), blur=problem.blur.twin())
+        self.train = replace(problem, image=train.clamp_(min=0), blur=problem.blur.twin(), measured=None)
 
     def _trusted_share(self) -> float:
         return 1.0 if self._trusted is None else max(float(self._trusted.mean()), 1e-6)
