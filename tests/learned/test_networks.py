@@ -14,8 +14,8 @@ from napari_deconv.learned.examples import posed
 from napari_deconv.learned.networks import Architecture, make_body
 from napari_deconv.learned.pieces import plan_pieces
 from napari_deconv.learned.restorer import Restorer, finish
+from napari_deconv.methods.applied import physics_of, propose
 from napari_deconv.methods.features import ESTIMATES, gather_features
-from napari_deconv.methods.network import physics_of, propose
 from napari_deconv.methods.richardson_lucy import Climb
 
 KINDS: tuple[Literal["u-net", "deconvnet", "autoencoder"], ...] = ("u-net", "deconvnet", "autoencoder")

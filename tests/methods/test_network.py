@@ -13,7 +13,7 @@ from tests.scenes import Array, blobs, blurred, gaussian_psf, nrmse, photographe
 import napari_deconv as nd
 from napari_deconv.learned.examples import posed
 from napari_deconv.learned.weights import bundled_file, load_weights
-from napari_deconv.methods import network
+from napari_deconv.methods import applied, network
 from napari_deconv.methods.features import gather_features
 
 WIDE = gaussian_psf((1, 13, 13), sigma=1.8)
@@ -107,10 +107,10 @@ def test_cut_into_pieces_the_networks_answer_is_the_same(monkeypatch: pytest.Mon
             break
     member = load_weights("bundled", 2).members[0]
     with torch.no_grad():
-        whole = network.propose(member, values, (3, 5)).estimate
-        monkeypatch.setitem(network.MOST, 2, 60 * 60)
-        cut = network.propose(member, values, (3, 5)).estimate
-    assert float((whole - cut).abs().max()) < 1e-5 * float(whole.max())
+        whole = applied.propose(member, values, (3, 5)).estimate
+        monkeypatch.setitem(applied.MOST, 2, 60 * 60)
+        cut = applied.propose(member, values, (3, 5)).estimate
+    assert float((whole - cut).abs().max()) < 1e-6 * float(whole.max())
 
 
 def test_outside_what_it_was_trained_on_it_falls_back_and_says_so(tmp_path: Path) -> None:
@@ -151,3 +151,37 @@ def test_tiles_for_want_of_memory_give_what_the_whole_gives(tmp_path: Path) -> N
     assert whole.history[-1]["tiles"] == 1
     assert tiled.history[-1]["tiles"] >= 4
     assert nrmse(tiled.numpy(), whole.numpy()) < 0.02
+
+
+def shown(image: Array, folder: Path, shows: str, **more: Any) -> nd.Image:
+    return restored(image, WIDE, folder, {**SURE, "shows": shows, **more}, background=2.0)
+
+
+def test_the_difference_is_the_networks_result_less_that_of_richardson_lucy(tmp_path: Path) -> None:
+    image, _ = dense((1, 48, 48))
+    ours = restored(image, WIDE, tmp_path, SURE, background=2.0).numpy()
+    theirs = restored(image, WIDE, tmp_path, {"kind": "richardson-lucy", "iterations": 9}, background=2.0).numpy()
+    made = shown(image, tmp_path, "difference", compared=9)
+    np.testing.assert_allclose(made.numpy(), ours - theirs, atol=1e-4 * ours.max())
+    assert made.numpy().min() < 0 < made.numpy().max()
+    chosen = shown(image, tmp_path, "difference").history[-1]["choices"][0]
+    assert chosen["why"].startswith("compared with Richardson-Lucy; ")
+    automatic = restored(image, WIDE, tmp_path, "richardson-lucy", background=2.0).history[-1]["choices"][0]
+    assert chosen["value"] == automatic["value"]
+
+
+def test_the_uncertainty_tells_how_far_results_of_other_draws_of_the_noise_lie_apart(tmp_path: Path) -> None:
+    thing = blobs((1, 48, 48), margin=(0, 2, 2), count=38, seed=5)
+    thing = thing * 100 / blurred(thing, WIDE).max()
+    draws = [photographed(thing, WIDE, 2.0, seed=seed) for seed in range(8)]
+    results = np.stack([restored(draw, WIDE, tmp_path, SURE, background=2.0).numpy() for draw in draws])
+    told = shown(draws[0], tmp_path, "uncertainty").numpy()
+    apart = results.std(axis=0, ddof=1)
+    assert told.min() >= 0
+    assert 0.5 < float(told.mean() / apart.mean()) < 2
+    assert np.corrcoef(told.ravel(), apart.ravel())[0, 1] > 0.5
+
+
+def test_the_trust_is_a_share(tmp_path: Path) -> None:
+    made = shown(dense((1, 48, 48))[0], tmp_path, "trust").numpy()
+    assert 0 <= made.min() < made.max() <= 1

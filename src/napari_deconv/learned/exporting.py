@@ -178,7 +178,7 @@ def _description(card: Card, name: str, files: Mapping[str, bytes]) -> str:
         "documentation": "README.md", "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
         "tags": ["restoration", "deconvolution", "napari"],
         "inputs": [{
-            "id": "features", "description": "The image, its classical estimates and the residual, in units of the image's scale; noise and PSF in a word.",
+            "id": "features", "description": "Image, classical estimates and residual, in units of the image's scale; noise and PSF.",
             "axes": [{"type": "batch"}, {"type": "channel", "channel_names": _channels(card)}, *taken],
             "data": {"type": "float32"}, "test_tensor": {"source": "test-input.npy", "sha256": sums["test-input.npy"]},
         }],

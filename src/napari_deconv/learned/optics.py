@@ -15,6 +15,8 @@ __all__ = ["random_psf"]
 Voxel = tuple[float, float, float]
 MEDIA = ((1.0, 0.25, 0.9), (1.333, 0.7, 1.2), (1.406, 0.7, 1.3), (1.515, 0.8, 1.45))
 """Refractive index of the immersion, least and largest numerical aperture."""
+CONFOCAL = 0.35
+"""Share of stacks that are confocal."""
 ROUGHEST = 0.09
 """µm of path, root mean square, of the worst aberrations."""
 
@@ -35,6 +37,12 @@ def random_psf(kernel: tuple[int, int, int], rng: np.random.Generator) -> tuple[
     }  # fmt: skip
     if rng.random() < 0.6:
         told["aberrations"] = _aberrations(rng)
+    if kernel[0] > 1 and rng.random() < CONFOCAL:
+        told |= {
+            "modality": "confocal",
+            "excitation": emission * float(rng.uniform(0.85, 0.95)),
+            "pinhole": float(rng.uniform(0.5, 1.5)),
+        }
     voxel = (axial, lateral, lateral)
     return check_psf(fitted(family.parse(told).compute(Grid(kernel, voxel)), kernel)), voxel
 

@@ -30,8 +30,10 @@ from torch import Tensor, nn
 from .networks import Architecture, make_body
 from .physics import Physics
 
-__all__ = ["INPUTS_BESIDE", "Proposal", "Restorer", "finish"]
+__all__ = ["INNERMOST", "INPUTS_BESIDE", "Proposal", "Restorer", "finish"]
 
+INNERMOST = {2: torch.channels_last, 3: torch.channels_last_3d}
+"""Layout of values that convolutions are fastest with, by dimensions."""
 REACH = 2.0
 """How far the correction may go, in spreads of the estimates."""
 INPUTS_BESIDE = 5
@@ -60,7 +62,7 @@ class Restorer(nn.Module):
         self.body = make_body(architecture, estimates + INPUTS_BESIDE, estimates + 2)
         if likely:
             with torch.no_grad():
-                self.body.head.last.bias[:estimates] = torch.tensor(likely)  # type: ignore[index,union-attr]
+                self.body.get_parameter("head.last.bias")[:estimates] = torch.tensor(likely)
 
     def forward(self, features: Tensor, *, fast: bool = False) -> Proposal:
         """Return the proposal; sizes are multiples of the architecture's total stride. ``fast`` computes the body in bfloat16."""
@@ -78,8 +80,7 @@ class Restorer(nn.Module):
 
     def _said(self, inputs: Tensor, fast: bool) -> Tensor:
         """Return what the body says; channels lie innermost in between, which its convolutions are fastest with."""
-        innermost = torch.channels_last if inputs.ndim == 4 else torch.preserve_format
-        given = inputs.to(torch.bfloat16 if fast else inputs.dtype, memory_format=innermost)
+        given = inputs.to(torch.bfloat16 if fast else inputs.dtype, memory_format=INNERMOST[inputs.ndim - 2])
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=fast):
             said: Tensor = self.body(given)
         return said.float().contiguous()

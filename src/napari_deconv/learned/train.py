@@ -27,7 +27,7 @@ from .adversary import Adversary
 from .batches import Batch, turned
 from .examples import Example, Store, ranges_of_examples
 from .networks import Architecture
-from .restorer import Restorer, finish
+from .restorer import INNERMOST, Restorer, finish
 from .shapes import Array
 from .sources import Source
 from .training import Training
@@ -140,7 +140,7 @@ class _Run:
     def __init__(self, training: Training, store: Store, supervised: bool, device: torch.device, dims: int) -> None:
         self.training, self.store, self.supervised, self.device, self.dims = training, store, supervised, device, dims
         torch.manual_seed(training.seed)
-        order = torch.channels_last if dims == 2 else torch.preserve_format
+        order = INNERMOST[dims]
         self.members = nn.ModuleList(_new_members(training, dims)).to(device, memory_format=order)  # type: ignore[call-overload]
         self.averages = nn.ModuleList(_new_members(training, dims)).to(device, memory_format=order)  # type: ignore[call-overload]
         self.averages.load_state_dict(self.members.state_dict())

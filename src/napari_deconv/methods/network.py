@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..noise import estimate_noise, smoothed
 from ..settings import field
-from .base import Estimate, Method, Problem
-from .features import STEPS, Features, gather_features
+from .applied import SPREAD_DRAWS, gathered, restore_features, spread_of
+from .base import Estimate, Iterations, Method, Problem
+from .features import STEPS
 from .heldout import Choice, Split
 from .richardson_lucy import RichardsonLucy
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..learned.physics import Physics
     from ..learned.weights import Weights
     from .heldout import Trial
 
@@ -33,12 +33,8 @@ __all__ = ["Network"]
 
 DRAWS = 2
 """Splits of the noise that judge between the network and Richardson-Lucy."""
-HALO = 48
-"""Pixels of neighbourhood beyond which a network's answer does not change in the sixth digit."""
 TILE_HALO = (4, 12, 12)
-"""Halo of the engine's tiles (z, y, x), where memory is short; pieces within one tile have the whole `HALO`."""
-MOST = {2: 2**20, 3: 2**21}
-"""Voxels that a network is given at once, by dimensions."""
+"""Halo of the engine's tiles (z, y, x), where memory is short; pieces within one tile have all the neighbourhood that the network looks at."""
 
 
 class Network(Method):
@@ -67,15 +63,35 @@ class Network(Method):
         "trained on or the network predicts held-back photons worse; never takes the network all the same.",
     )
 
+    shows: Literal["result", "difference", "uncertainty", "trust"] = field(
+        "result",
+        title="Shows",
+        description="result is the restored image. The others show what to make of it: difference, what the network has more or less "
+        "than Richardson-Lucy; uncertainty, how far the result moves with the noise; trust, how far the photons corrected the "
+        "network, 0 to 1. These never fall back.",
+    )
+    compared: Iterations = field(
+        "auto",
+        title="Compared",
+        description="Iterations of the Richardson-Lucy that the difference is from; auto chooses them as Richardson-Lucy itself does.",
+        slider="log",
+        shown_min=1,
+        shown_max=200,
+        advanced=True,
+    )
+
     @property
     def is_automatic(self) -> bool:
-        """Whether it is still to be decided who restores."""
-        return self.fallback == "auto"
+        """Whether it is still to be decided who restores, or what to compare with."""
+        automatic = {"result": self.fallback == "auto", "difference": self.compared == "auto"}
+        return automatic.get(self.shows, False)
 
     @property
     def steps(self) -> int:
         """The estimates on the way, and the result."""
-        return STEPS + 1
+        if self.shows == "uncertainty":
+            return SPREAD_DRAWS * STEPS + 1
+        return STEPS + 1 + (int(self.compared) if self.shows == "difference" and self.compared != "auto" else 0)
 
     @property
     def halo(self) -> tuple[int, int, int]:
@@ -84,8 +100,10 @@ class Network(Method):
 
     def choose(self, problem: Problem) -> Generator[Trial, None, Choice]:
         """Return who restores: the network (0), or Richardson-Lucy with so many iterations; held-back photons judge."""
-        broken = self._outside(problem)
         instead = yield from RichardsonLucy().choose(problem)
+        if self.shows == "difference":
+            return Choice("compared", instead.value, f"compared with Richardson-Lucy; {instead.why}", instead.curve)
+        broken = self._outside(problem)
         told = f"Richardson-Lucy restores the image instead; {instead.why}"
         if broken:
             return Choice("iterations", instead.value, f"{broken}: {told}", instead.curve)
@@ -105,10 +123,12 @@ class Network(Method):
         from ..learned.weights import has_bundled
 
         lacks = self.weights == "bundled" and not has_bundled(2 if shape[0] == 1 else 3)
-        return RichardsonLucy() if lacks and self.is_automatic else self
+        return RichardsonLucy() if lacks and self.shows == "result" and self.is_automatic else self
 
     def settled(self, value: float) -> Any:
         """Return who restores, itself included."""
+        if self.shows == "difference":
+            return self.replace(compared=int(value))
         return RichardsonLucy().settled(value) if value else self.replace(fallback="never")
 
     def stopped_at(self, iterations: int) -> Network:
@@ -117,24 +137,34 @@ class Network(Method):
 
     def provisional(self, iterations: int) -> Network:
         """Return a copy that needs no choice."""
-        certain: Network = self.replace(fallback="never")
+        certain: Network = self.replace(
+            fallback="never", compared=iterations if self.compared == "auto" else self.compared
+        )
         return certain
 
     def iterate(self, problem: Problem) -> Generator[Estimate]:
         """Yield the classical estimates on the way, and the network's result."""
-        weights = self._load(problem)
-        gathering = gather_features(problem)
-        while True:
-            try:
-                estimate = next(gathering)
-            except StopIteration as finished:
-                features: Features = finished.value
-                break
-            yield Estimate(estimate.object, estimate.step, self.steps, estimate.figures)
-        restored = restore_features(features, problem, weights)
-        thing = features.anchor.mul_(max(problem.scale, 1e-30))
-        thing[problem.blur.frame] = restored * max(problem.scale, 1e-30)
-        yield Estimate(thing, self.steps, self.steps)
+        weights, unit, steps = self._load(problem), max(problem.scale, 1e-30), self.steps
+        if self.shows == "uncertainty":
+            shown = (yield from spread_of(problem, weights)) * unit
+            thing = problem.blur.new_object()
+        else:
+            features = yield from gathered(problem, 0, steps)
+            results = restore_features(features, problem, weights)
+            shown = results.trust.mean(dim=0) if self.shows == "trust" else results.last.mean(dim=0) * unit
+            thing = features.anchor.mul_(unit)
+        if self.shows == "difference":
+            classical = yield from self._classical(problem, steps)
+            shown = shown - classical
+        thing[problem.blur.frame] = shown
+        yield Estimate(thing, steps, steps)
+
+    def _classical(self, problem: Problem, steps: int) -> Generator[Estimate, None, Tensor]:
+        """Yield Richardson-Lucy's estimates and return the last, (Z, Y, X) inside the frame."""
+        with closing(RichardsonLucy(iterations=self.compared).iterate(problem)) as estimates:
+            for estimate in estimates:
+                yield Estimate(estimate.object, STEPS + estimate.step, steps, estimate.figures)
+        return problem.blur.crop(estimate.object).clone()
 
     def _outside(self, problem: Problem) -> str:
         """Say in a clause why the network is not for this image; empty where it is."""
@@ -166,64 +196,3 @@ def _missed(method: Method, splits: Sequence[Split]) -> float:
 def _dims_of(problem: Problem) -> int:
     """Return 2 for a flat image, 3 for a stack."""
     return 2 if problem.image.shape[0] == 1 else 3
-
-
-def restore_features(features: Features, problem: Problem, weights: Weights) -> Tensor:
-    """Return what the weights' networks make of features, their mean, (Z, Y, X) inside the frame in units of the scale."""
-    import torch
-
-    from ..learned.restorer import finish
-
-    physics, flat = physics_of(problem, features.anchor), features.values.shape[1] == 1
-    values = features.values[:, 0] if flat else features.values
-    place = problem.place[1:] if flat else problem.place
-    with torch.no_grad():
-        results = [
-            finish(propose(member.to(values.device), values[None], place), physics) for member in weights.members
-        ]
-        mean: Tensor = torch.stack(results).mean(dim=0)[0, 0]
-    return mean[None] if flat else mean
-
-
-def propose(member: Any, values: Tensor, place: tuple[int, ...]) -> Any:
-    """Return a network's proposal for features (1, C, [Z,] Y, X), piece by piece.
-
-    ``place`` is where they begin in the whole image: the network's coarser grids lie alike however the image is cut.
-    """
-    import torch
-
-    from ..learned.pieces import plan_pieces
-    from ..learned.restorer import Proposal
-
-    stride, dims = member.architecture.total_stride, values.ndim - 2
-    size = values.shape[2:]
-    halo = (HALO,) * 2 if dims == 2 else (HALO // 4, HALO, HALO)
-    parts = [torch.empty(1, channels, *size, device=values.device) for channels in (1, 1, member.estimates)]
-    for piece in plan_pieces(size, place, stride, halo, MOST[dims]):
-        given = torch.nn.functional.pad(values[(slice(None), slice(None), *piece.outer)], piece.pads)
-        said = member(given)
-        for whole, part in zip(parts, (said.estimate, said.trust, said.choice), strict=True):
-            whole[(slice(None), slice(None), *piece.core)] = part[(slice(None), slice(None), *piece.inner)]
-    return Proposal(*parts)
-
-
-def physics_of(problem: Problem, anchor: Tensor) -> Physics:
-    """Return the microscope of one problem as a network's last step takes it, in units of the scale."""
-    from ..learned.physics import Physics
-
-    blur, unit = problem.blur, max(problem.scale, 1e-30)
-    flat = problem.image.shape[0] == 1
-
-    def of(values: Tensor) -> Tensor:
-        single = anchor.dtype.to_complex() if values.is_complex() else anchor.dtype
-        return (values[0] if flat else values).to(single)[None, None]
-
-    return Physics(
-        otf=of(blur.otf),
-        image=of(problem.image / unit),
-        background=anchor.new_full([1] * (4 if flat else 5), problem.background / unit),
-        anchor=of(anchor),
-        inverse_sensitivity=of(blur.crop(blur.inverse_sensitivity)),
-        margin=blur.margin[1:] if flat else blur.margin,
-        mask=None if problem.trusted is None else of(problem.trusted),
-    )

@@ -1,0 +1,224 @@
+"""What a network must not do, measured with the weights in the package: ``python -m benchmarks.learned_checks [--json]``.
+
+On the held-out list (one draw of the noise, every third image): the residual of the re-blurred result, its light, and its energy at
+frequencies that the microscope does not pass, beside the image's own. On a few of them: the same counts in another unit; the image cut
+into pieces; a PSF that is wrong, beside what the same error costs the best of Richardson-Lucy with total variation. Then even fields,
+and time: the network alone, the classical estimates that it is given, and automatic Richardson-Lucy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from napari_deconv.learned.examples import posed
+from napari_deconv.learned.simulate import blur_scene, cut_frame
+from napari_deconv.learned.weights import load_weights
+from napari_deconv.methods import applied
+from napari_deconv.methods.features import gather_features
+
+from .held_out import VOXEL, Case, HeldOut, cases, make_held_out, make_psf
+from .learned import best_of, restored
+from .report import add_arguments, as_table, circumstances, finish, heading
+from .scores import psnr
+
+Array = np.ndarray[Any, Any]
+SURE = {"kind": "network", "fallback": "never"}
+BAND = 1e-3
+"""Share of the transfer function's maximum below which a frequency counts as not passed."""
+WRONG: dict[str, dict[str, Any]] = {
+    "gaussian": {"10 % narrower": {"sigma": 0.135}, "10 % wider": {"sigma": 0.165}},
+    "oil": {"cut-off 10 % higher": {"emission": 0.477}, "cut-off 10 % lower": {"emission": 0.583}},
+    "aberrated": {"5 µm deeper": {"depth": 11.0}, "5 µm less deep": {"depth": 1.0}},
+}
+SMOOTH = (1e-3, 4e-3, 1.6e-2, 6.4e-2)
+"""Weights of total variation that the oracle chooses among, for the right and for the wrong PSF anew."""
+SIDE = 1024
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.learned_checks", description=__doc__)
+    add_arguments(parser)
+    parser.add_argument("--every", type=int, default=3, help="of the held-out images, which are looked at")
+    asked = parser.parse_args(arguments)
+    import torch
+
+    torch.set_num_threads(2)
+    chosen = [case for case in cases() if case.draw == 0][:: asked.every]
+    report = {
+        **circumstances(["numpy", "torch", "napari-deconv"]),
+        "threads": torch.get_num_threads(),
+        "images": [physics_of_result(case) for case in chosen],
+        "unit": [unit_error(case) for case in chosen[::4]],
+        "pieces": [piece_error(case) for case in chosen[::4]],
+        "even": [ripple(level) for level in np.geomspace(3, 1e5, 10)],
+        "wrong": [row for case in some_for_wrong() for row in wrong_psf(case)],
+        "seconds": timings(),
+    }
+    finish("learned_checks", report, as_markdown(report), asked)
+    return 0
+
+
+def physics_of_result(case: Case) -> dict[str, Any]:
+    """Return what a result, seen through the microscope again, says of itself."""
+    image = make_held_out(case)
+    result = restored(image, SURE)
+    pad = [(0, 0), *[(size // 2, size // 2) for size in image.psf.shape[1:]]]
+    seen = cut_frame(blur_scene(np.pad(result, pad, mode="reflect"), image.psf), result.shape)
+    inside = (slice(None), slice(16, -16), slice(16, -16))
+    seen, counts = seen[inside], image.counts[inside]
+    expected = seen + image.background
+    return {
+        "case": case.key,
+        "photons": case.photons,
+        "residual": float(np.mean((counts - expected) ** 2 / np.maximum(expected, 0.5))),
+        "light": float(seen.sum() / (counts - image.background).sum()),
+        "beyond": energy_beyond(result, image.psf) / max(energy_beyond(image.counts, image.psf), 1e-30),
+    }
+
+
+def energy_beyond(volume: Array, psf: Array) -> float:
+    """Return the energy at frequencies that the microscope does not pass; the ends of the frame are faded out."""
+    plane = volume[0].astype(np.float64)
+    window = np.outer(*(np.hanning(size + 2)[1:-1] for size in plane.shape))
+    spectrum = np.fft.fft2((plane - plane.mean()) * window)
+    transfer = np.abs(np.fft.fft2(psf[0], plane.shape))
+    return float((np.abs(spectrum[transfer < BAND]) ** 2).sum())
+
+
+def unit_error(case: Case) -> float:
+    """Return by how much counts times three, over three, differ, of the maximum."""
+    image = make_held_out(case)
+    tripled = replace(image, counts=image.counts * 3, background=image.background * 3)
+    once, thrice = restored(image, SURE), restored(tripled, SURE)
+    return float(np.abs(thrice / 3 - once).max() / once.max())
+
+
+def piece_error(case: Case) -> float:
+    """Return by how much the network's proposal differs where the image is cut into pieces, of the maximum."""
+    import torch
+
+    image = make_held_out(case)
+    run = gather_features(posed(image.counts, image.psf, VOXEL))
+    values = _drained(run).values[None, :, 0]
+    member, most = load_weights("bundled", 2).members[0], applied.MOST[2]
+    with torch.no_grad():
+        whole = applied.propose(member, values, (0, 0)).estimate
+        applied.MOST[2] = 40 * 40
+        cut = applied.propose(member, values, (0, 0)).estimate
+        applied.MOST[2] = most
+    return float((whole - cut).abs().max() / whole.max())
+
+
+def _drained(run: Any) -> Any:
+    while True:
+        try:
+            next(run)
+        except StopIteration as finished:
+            return finished.value
+
+
+def ripple(level: float) -> float:
+    """Return the spread of a restored even field over its mean."""
+    counts = np.full((1, 96, 96), level, np.float32)
+    counts[0, 0, 0] *= 1.0001
+    image = HeldOut(counts, counts, make_psf("oil"), 0.0)
+    result = restored(image, SURE)[0, 16:-16, 16:-16]
+    return float(result.std() / result.mean())
+
+
+def some_for_wrong() -> list[Case]:
+    """Return cases of every PSF, at 20 and at 1000 photons."""
+    families = ("filaments", "nuclei", "tissue")
+    return [case for case in cases() if case.draw == 0 and case.family in families and case.photons in (20, 1000)]
+
+
+def wrong_psf(case: Case) -> Iterator[dict[str, Any]]:
+    """Yield what an error of the PSF costs the network, and the best of Richardson-Lucy with total variation, in dB."""
+    image = make_held_out(case)
+    smooth = [{"acceleration": "heavy-ball", "iterations": 80, "tv": tv} for tv in SMOOTH]
+    right = psnr(restored(image, SURE), image.truth), best_of(image, smooth)["psnr"]
+    for said, changes in WRONG[case.psf].items():
+        wrong = replace(image, psf=make_psf(case.psf, **changes))
+        yield {
+            "case": case.key,
+            "wrong": said,
+            "network": right[0] - psnr(restored(wrong, SURE), image.truth),
+            "oracle RL-TV": right[1] - best_of(wrong, smooth)["psnr"],
+        }
+
+
+def timings() -> dict[str, float]:
+    """Return seconds for an image of 1024 x 1024: minima of three, one after the other."""
+    import torch
+
+    image = make_held_out(cases()[0])
+    counts = np.tile(image.counts, (1, SIDE // image.counts.shape[1], SIDE // image.counts.shape[2]))
+    problem, member = posed(counts, image.psf, VOXEL), load_weights("bundled", 2).members[0]
+    found: dict[str, list[float]] = {}
+    for _ in range(3):
+        began = time.perf_counter()
+        values = _drained(gather_features(problem)).values[None, :, 0]
+        found.setdefault("classical estimates", []).append(time.perf_counter() - began)
+        began = time.perf_counter()
+        with torch.no_grad():
+            applied.propose(member, values, (0, 0))
+        found.setdefault("network alone", []).append(time.perf_counter() - began)
+        began = time.perf_counter()
+        restored(replace(image, counts=counts), {"kind": "richardson-lucy"})
+        found.setdefault("automatic RL", []).append(time.perf_counter() - began)
+    return {name: min(seconds) for name, seconds in found.items()}
+
+
+def as_markdown(report: dict[str, Any]) -> str:
+    """Return the page."""
+    images, wrong, seconds = report["images"], report["wrong"], report["seconds"]
+    photons = sorted({row["photons"] for row in images})
+    figures = ("residual", "light", "beyond")
+    lines = [
+        heading("A network's physics", report),
+        "Mean, least and most of the re-blurred result's residual (1 is noise), its ",
+    ]
+    lines += ["light over the image's, and its energy beyond what the microscope passes over the image's own.", ""]
+    lines += [as_table(["photons", *figures], [[f"{light:g}", *_spans(images, light, figures)] for light in photons])]
+    lines += ["", "| | most |", "| --- | --- |"]
+    lines += [f"| counts × 3, over 3, of the maximum | {max(report['unit']):.1e} |"]
+    lines += [f"| cut into pieces, of the maximum | {max(report['pieces']):.1e} |"]
+    lines += [
+        f"| ripple of even fields, ten levels | {max(report['even']):.1e} |",
+        "",
+        "What a wrong PSF costs, dB:",
+        "",
+    ]
+    kinds = list(dict.fromkeys(row["wrong"] for row in wrong))
+    rows = [[kind, *(f"{_mean(wrong, kind, name):+.2f}" for name in ("network", "oracle RL-TV"))] for kind in kinds]
+    lines += [
+        as_table(["PSF", "network", "oracle RL-TV"], rows),
+        "",
+        f"An image of {SIDE} × {SIDE}, {report['threads']} threads:",
+        "",
+    ]
+    speeds = [[name, f"{value:.2f}", f"{SIDE**2 / 1e6 / value:.2f}"] for name, value in seconds.items()]
+    lines += [as_table(["", "seconds", "Mpixel a second"], speeds)]
+    return "\n".join(lines) + "\n"
+
+
+def _spans(rows: Sequence[dict[str, Any]], photons: float, figures: Sequence[str]) -> list[str]:
+    told = []
+    for name in figures:
+        values = [row[name] for row in rows if row["photons"] == photons]
+        told.append(f"{np.mean(values):.3g} ({min(values):.3g} to {max(values):.3g})")
+    return told
+
+
+def _mean(rows: Sequence[dict[str, Any]], kind: str, name: str) -> float:
+    return float(np.mean([row[name] for row in rows if row["wrong"] == kind]))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

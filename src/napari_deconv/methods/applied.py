@@ -1,0 +1,129 @@
+"""A trained network applied to the features of one problem: piece by piece, finished by the photons; and how sure it is of that.
+
+How sure: noise as strong as the image's own is added to the image several times, and the standard deviation of what becomes of that, of
+every member where there are several, says how far the result hangs on this draw of the noise. The result itself is made of the image as
+it is: a mean over noisier images is worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ..noise import smoothed
+from .base import Estimate, Problem
+from .features import STEPS, Features, gather_features
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..learned.physics import Physics
+    from ..learned.weights import Weights
+
+__all__ = ["SPREAD_DRAWS", "Results", "gathered", "physics_of", "propose", "restore_features", "spread_of"]
+
+HALO = {2: (88, 88), 3: (32, 88, 88)}
+"""Voxels of neighbourhood beyond which a network of three levels does not look, by dimensions."""
+MOST = {2: 2**20, 3: 2**21}
+"""Voxels that a network is given at once, by dimensions."""
+SPREAD_DRAWS = 8
+"""How often the noise is drawn anew to see what hangs on it."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What each of the networks makes of features, (N, Z, Y, X) inside the frame in units of the scale.
+
+    first : before the photons correct it; trust : how far they do, 0 to 1; last : after that.
+    """
+
+    first: Tensor
+    trust: Tensor
+    last: Tensor
+
+
+def gathered(problem: Problem, before: int, steps: int) -> Generator[Estimate, None, Features]:
+    """Yield the classical estimates as steps after so many of so many, and return the features."""
+    gathering = gather_features(problem)
+    while True:
+        try:
+            estimate = next(gathering)
+        except StopIteration as finished:
+            features: Features = finished.value
+            return features
+        yield Estimate(estimate.object, before + estimate.step, steps, estimate.figures)
+
+
+def spread_of(problem: Problem, weights: Weights, seed: int = 0) -> Generator[Estimate, None, Tensor]:
+    """Yield estimates on the way, and return the standard deviation (Z, Y, X) inside the frame in units of the scale."""
+    import torch
+
+    deviation = problem.whole_noise.variance(smoothed(problem.image)).sqrt()
+    random = torch.Generator().manual_seed(seed)
+    results = []
+    for draw in range(SPREAD_DRAWS):
+        noise = torch.randn(deviation.shape, generator=random).to(deviation)
+        noisier = replace(problem, image=(problem.image + deviation * noise).clamp_(min=0), measured=None)
+        features = yield from gathered(noisier, draw * STEPS, SPREAD_DRAWS * STEPS)
+        results.append(restore_features(features, noisier, weights).last)
+    return torch.cat(results).std(dim=0)
+
+
+def restore_features(features: Features, problem: Problem, weights: Weights) -> Results:
+    """Return what the weights' networks make of features."""
+    import torch
+
+    from ..learned.restorer import finish
+
+    physics, flat = physics_of(problem, features.anchor), features.values.shape[1] == 1
+    values = features.values[:, 0] if flat else features.values
+    place = problem.place[1:] if flat else problem.place
+    with torch.no_grad():
+        said = [propose(member.to(values.device), values[None], place) for member in weights.members]
+        last = [finish(each, physics) for each in said]
+    parts = [each.estimate for each in said], [each.trust for each in said], last
+    return Results(*(torch.cat(part)[:, 0].reshape(len(said), *features.values.shape[1:]) for part in parts))
+
+
+def propose(member: Any, values: Tensor, place: tuple[int, ...]) -> Any:
+    """Return a network's proposal for features (1, C, [Z,] Y, X), piece by piece.
+
+    ``place`` is where they begin in the whole image: the network's coarser grids lie alike however the image is cut.
+    """
+    import torch
+
+    from ..learned.pieces import plan_pieces
+    from ..learned.restorer import Proposal
+
+    stride, dims = member.architecture.total_stride, values.ndim - 2
+    size = values.shape[2:]
+    parts = [torch.empty(1, channels, *size, device=values.device) for channels in (1, 1, member.estimates)]
+    for piece in plan_pieces(size, place, stride, HALO[dims], MOST[dims]):
+        given = torch.nn.functional.pad(values[(slice(None), slice(None), *piece.outer)], piece.pads)
+        said = member(given)
+        for whole, part in zip(parts, (said.estimate, said.trust, said.choice), strict=True):
+            whole[(slice(None), slice(None), *piece.core)] = part[(slice(None), slice(None), *piece.inner)]
+    return Proposal(*parts)
+
+
+def physics_of(problem: Problem, anchor: Tensor) -> Physics:
+    """Return the microscope of one problem as a network's last step takes it, in units of the scale."""
+    from ..learned.physics import Physics
+
+    blur, unit = problem.blur, max(problem.scale, 1e-30)
+    flat = problem.image.shape[0] == 1
+
+    def of(values: Tensor) -> Tensor:
+        single = anchor.dtype.to_complex() if values.is_complex() else anchor.dtype
+        return (values[0] if flat else values).to(single)[None, None]
+
+    return Physics(
+        otf=of(blur.otf),
+        image=of(problem.image / unit),
+        background=anchor.new_full([1] * (4 if flat else 5), problem.background / unit),
+        anchor=of(anchor),
+        inverse_sensitivity=of(blur.crop(blur.inverse_sensitivity)),
+        margin=blur.margin[1:] if flat else blur.margin,
+        mask=None if problem.trusted is None else of(problem.trusted),
+    )
