@@ -40,7 +40,7 @@ def train_network(
     said = told(image)
     recipe = asked_recipe(others, None, said.optics)
     seen = said.select(said.read(train.image_file)) if train.image_file else None
-    made, dims = _source(train, seen, recipe, said, training.seed)
+    made, dims = _source(train, seen, recipe, said, training)
     from ..learned.train import train as learn
 
     words = "napari-deconv " + " ".join(sys.argv[1:])
@@ -62,13 +62,15 @@ def _asked_training(own: dict[str, Any]) -> Training:
         raise ValueError(explain_invalid(error)) from None
 
 
-def _source(train: TrainFlags, image: Image | None, recipe: Recipe, said: Any, seed: int) -> tuple[Any, int]:
+def _source(train: TrainFlags, image: Image | None, recipe: Recipe, said: Any, training: Training) -> tuple[Any, int]:
     """Return the source and its dimensions."""
     from ..learned.starting import dims_of, own_image, paired, read_pairs, simulated
 
+    seed = training.seed
+
     if train.source == "simulation":
         dims = dims_of(image) if image is not None else 3 if train.stacks else 2
-        return simulated(image, recipe, dims=dims, seed=seed), dims
+        return simulated(image, recipe, dims=dims, seed=seed, spoilt=training.spoilt), dims
     if train.source == "image":
         if image is None:
             raise ValueError("training on an image needs one: give --image FILE")

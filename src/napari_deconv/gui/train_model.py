@@ -79,7 +79,7 @@ class Order:
         seed = self.training.seed
         if self.source == "simulation":
             dims = dims_of(self.image) if self.image is not None else 3 if self.stacks else 2
-            return simulated(self.image, self.recipe, dims=dims, seed=seed), dims
+            return simulated(self.image, self.recipe, dims=dims, seed=seed, spoilt=self.training.spoilt), dims
         if self.source == "folders":
             worse, better = read_pairs(self.low or Path(), self.high or Path(), read)
             return paired(worse, better, self.recipe, seed=seed), dims_of(worse[0])

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .degradations import degraded
 from .optics import random_psf
 from .shapes import Array, make_texture, place_axes
 from .simulate import FAMILIES, blur_scene, cut_frame, normalised
@@ -42,10 +43,12 @@ def expose(
     photons: tuple[float, float],
     rng: np.random.Generator,
     given: tuple[Array, Voxel] | None = None,
+    spoilt: float = 0.0,
 ) -> Exposure:
     """Return an exposure of a random scene.
 
-    photons : the least and the most at the brightest voxel of the blurred object; given : PSF and voxel, else they are random.
+    photons : the least and the most at the brightest voxel of the blurred object; given : PSF and voxel, else they are random;
+    spoilt : share of the images that were compressed or shrunk after they were taken.
     """
     psf, voxel = given or random_psf(kernel, rng)
     wide = tuple(size + (width - 1 if size > 1 else 0) for size, width in zip(frame, psf.shape, strict=True))
@@ -59,6 +62,8 @@ def expose(
     expected = seen * light + glow
     photons_seen = rng.poisson(np.clip(expected, 0, None)) + electrons * rng.standard_normal(expected.shape)
     counts = np.clip(gain * photons_seen + offset, 0, None).astype(np.float32)
+    if spoilt and rng.random() < spoilt:
+        counts = degraded(counts, rng)
     truth = cut_frame(density, frame) * np.float32(light * gain)
     return Exposure(counts, truth, psf, voxel, gain * glow + offset)
 

@@ -42,7 +42,8 @@ class Source(Protocol):
 class Simulation:
     """Simulated exposures of random structures, through random microscopes or one that is given.
 
-    photons : least and most, at the brightest voxel of the blurred object; psf, voxel : (Z, Y, X) and µm, or random ones.
+    photons : least and most, at the brightest voxel of the blurred object; psf, voxel : (Z, Y, X) and µm, or random ones;
+    spoilt : share of the images that were compressed or stored with fewer pixels.
     """
 
     seed: int = 0
@@ -50,6 +51,7 @@ class Simulation:
     psf: Array | None = None
     voxel: Voxel = (0.2, 0.1, 0.1)
     kernel: Shape = (1, 33, 33)
+    spoilt: float = 0.0
     name: str = "simulation"
     supervised: bool = True
 
@@ -57,7 +59,7 @@ class Simulation:
         """Return one simulated example, its background estimated as in practice."""
         random = np.random.default_rng([7, self.seed, number])
         given = None if self.psf is None else (self.psf, self.voxel)
-        shot = expose(frame, self.kernel, self.photons, random, given)
+        shot = expose(frame, self.kernel, self.photons, random, given, self.spoilt)
         near = shot.background * float(np.exp(0.02 * random.normal()))
         problem = posed(shot.counts, shot.psf, shot.voxel, "auto" if random.random() < 0.75 else near)
         beyond = problem.background - shot.background

@@ -6,6 +6,7 @@ Panel, command line and scripts all come through here, so that PSF and backgroun
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,13 @@ def dims_of(image: Image) -> int:
     return 3 if image.spatial_shape[0] > 1 else 2
 
 
-def simulated(image: Image | None, recipe: Recipe, *, dims: int = 2, seed: int = 0) -> Simulation:
+def simulated(image: Image | None, recipe: Recipe, *, dims: int = 2, seed: int = 0, spoilt: float = 0.0) -> Simulation:
     """Return simulation through the microscope of an image and a recipe, or through random ones where there is no image."""
     if image is None:
-        return Simulation(seed=seed) if dims == 2 else Simulation(seed=seed, kernel=STACK_KERNEL)
+        random = Simulation(seed=seed, spoilt=spoilt)
+        return random if dims == 2 else replace(random, kernel=STACK_KERNEL)
     psf, voxel = _psf_of(image, recipe)
-    return Simulation(seed=seed, psf=psf, voxel=voxel)
+    return Simulation(seed=seed, psf=psf, voxel=voxel, spoilt=spoilt)
 
 
 def own_image(image: Image, recipe: Recipe, *, time: int = 0, channel: int = 0, seed: int = 0) -> OwnImage:

@@ -82,6 +82,15 @@ class Training(Settings):
     turns: bool = field(
         True, title="Turn and mirror", description="Learn from each frame mirrored and turned as well.", advanced=True
     )
+    spoilt: float = field(
+        0.0,
+        title="Spoilt",
+        description="Share of simulated images that were compressed with losses, or stored with fewer pixels than were taken, before "
+        "the network sees them: for files that may have been.",
+        ge=0,
+        le=1,
+        advanced=True,
+    )
     average: float = field(
         0.998,
         title="Average",

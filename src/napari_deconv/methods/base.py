@@ -106,7 +106,7 @@ class Problem:
     @property
     def whole_noise(self) -> Noise:
         """The noise model of the whole volume, the same for every block of it; of the block where there is nothing else."""
-        return self.noise if self.measured is None else self.measured.noise.lifted(self.lift)
+        return self.noise if self.measured is None or max(self.finer) > 1 else self.measured.noise.lifted(self.lift)
 
 
 @dataclass(frozen=True)
