@@ -25,6 +25,7 @@ __all__ = [
     "compute_psf_at",
     "compute_slab_psf",
     "fit_to_image",
+    "over_pixels",
     "pose_problem",
     "resolve_psf",
     "trial_box",

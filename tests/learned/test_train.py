@@ -10,13 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.scenes import blobs, gaussian_psf, photographed
+from tests.scenes import blobs, gaussian_psf, photographed, saved_psf
 
-from napari_deconv.learned.examples import Store
+import napari_deconv as nd
+from napari_deconv.learned.batches import Batch
+from napari_deconv.learned.examples import Example, Store
+from napari_deconv.learned.simulate import blur_scene
 from napari_deconv.learned.sources import OwnImage, Pairs, Simulation
+from napari_deconv.learned.starting import own_image
 from napari_deconv.learned.train import TrainingProgress, train
 from napari_deconv.learned.training import Training
 from napari_deconv.learned.weights import load_weights
+from napari_deconv.posing import over_pixels
 
 PSF = gaussian_psf((1, 7, 7))
 SMALL: dict[str, Any] = {
@@ -181,3 +186,61 @@ def test_a_file_that_could_run_something_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
     with pytest.raises(FileNotFoundError, match="check the path"):
         load_weights(tmp_path / "none.safetensors")
+
+
+FINE: dict[str, Any] = {"lateral": 2, "steps": 4, "images": 8}
+
+
+def test_a_network_for_a_finer_grid_is_trained_and_restores_on_it(tmp_path: Path) -> None:
+    source = Simulation(photons=(50, 500), kernel=(1, 9, 9), finer=(1, 2, 2))
+    learned(tmp_path / "fine", source, **FINE)
+    psf = gaussian_psf((1, 5, 5), sigma=0.9)
+    image = nd.Image(photographed(blobs((1, 32, 36), margin=(0, 4, 4)), psf, 20.0), voxel=(0.2, 0.16, 0.16))
+    method = {"kind": "network", "weights": str(tmp_path / "fine" / "weights.safetensors")}
+    steps = [{"kind": "super-sampling", "lateral": 2}]
+    fine_psf = {**saved_psf(tmp_path, gaussian_psf((1, 9, 9), sigma=1.8)), "voxel": (0.2, 0.08, 0.08)}
+    recipe = {"psf": fine_psf, "prepare": steps, "method": {**method, "fallback": "never"}}
+    result = nd.restored(image, recipe, device="cpu")
+    assert result.shape == (1, 64, 72)
+    assert np.isfinite(result.numpy()).all()
+    plain = {"psf": saved_psf(tmp_path, psf, "coarse.tif"), "method": method}
+    why = nd.restored(image, plain, device="cpu").history[-1]["choices"][0]["why"]
+    assert why.startswith("the result has 1 × 1 × 1 voxels for each pixel and the weights are for 1 × 2 × 2")
+
+
+def test_examples_of_a_finer_grid_are_their_pixels_seen_through_the_psf() -> None:
+    source = Simulation(seed=4, photons=(3e5, 4e5), kernel=(1, 9, 9), finer=(1, 2, 2))
+    example = source.make(1, (1, 32, 32))
+    assert example.target.shape == example.trusted.shape == (32, 32)
+    np.testing.assert_array_equal(example.trusted[::2, ::2], 1)
+    assert example.trusted.sum() == 16 * 16
+    given = Batch(Example(**{name: values[None] for name, values in vars(example).items()}), torch.device("cpu"))
+    seen = given.physics.seen(given.target)[0, 0, 6:-6:2, 6:-6:2].numpy()
+    light = (example.image - example.background)[6:-6:2, 6:-6:2]
+    assert (seen - light).std() < 0.03 * light.std()  # the background, which is estimated, shifts all of it
+
+
+def test_pairs_of_different_sizes_teach_the_finer_grid_or_are_refused_with_the_remedy(tmp_path: Path) -> None:
+    psf = gaussian_psf((1, 9, 9), sigma=1.6).astype(np.float32)
+    thing = blobs((1, 48, 48), margin=(0, 4, 4))
+    high = np.random.default_rng(1).poisson(2000 * thing / thing.max() + 50).astype(np.float32)
+    seen = blur_scene(high, over_pixels(psf, (1, 2, 2)))[:, ::2, ::2]
+    low = np.random.default_rng(0).poisson(seen + 10).astype(np.float32)
+    source = Pairs([low], [high], over_pixels(psf, (1, 2, 2)), background=10.0, finer=(1, 2, 2))
+    example = source.make(0, (1, 32, 32))
+    np.testing.assert_allclose(example.target.mean(), (example.image - example.background).mean(), rtol=0.05)
+    assert learned(tmp_path, source, **FINE)[-1].stage == "done"
+    with pytest.raises(ValueError, match=r"set train.lateral=2$"):
+        Pairs([low], [high], psf)
+    with pytest.raises(ValueError, match="crop or scale one of them"):
+        Pairs([low], [high[:, 1:]], psf)
+    with pytest.raises(
+        ValueError, match="the training asks for 1 × 1 × 1 voxels a pixel and its examples have 1 × 2 × 2"
+    ):
+        learned(tmp_path / "other", source)
+
+
+def test_an_image_alone_does_not_teach_a_finer_grid() -> None:
+    image = nd.Image(np.ones((1, 32, 32), np.float32), voxel=(0.2, 0.1, 0.1))
+    with pytest.raises(ValueError, match="does not tell what a finer grid than its own looks like"):
+        own_image(image, nd.Recipe(), Training(lateral=2))

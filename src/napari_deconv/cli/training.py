@@ -66,20 +66,18 @@ def _source(train: TrainFlags, image: Image | None, recipe: Recipe, said: Any, t
     """Return the source and its dimensions."""
     from ..learned.starting import dims_of, own_image, paired, read_pairs, simulated
 
-    seed = training.seed
-
     if train.source == "simulation":
         dims = dims_of(image) if image is not None else 3 if train.stacks else 2
-        return simulated(image, recipe, dims=dims, seed=seed, spoilt=training.spoilt), dims
+        return simulated(image, recipe, training, dims), dims
     if train.source == "image":
         if image is None:
             raise ValueError("training on an image needs one: give --image FILE")
-        return own_image(image, recipe, seed=seed), dims_of(image)
+        return own_image(image, recipe, training), dims_of(image)
     if train.source == "pairs":
         if train.low is None or train.high is None:
             raise ValueError("training from pairs needs two folders: give --low DIR and --high DIR")
         worse, better = read_pairs(train.low, train.high, lambda path: said.select(said.read(path)))
-        return paired(worse, better, recipe, seed=seed), dims_of(worse[0])
+        return paired(worse, better, recipe, training), dims_of(worse[0])
     raise ValueError(f"--from is '{train.source}'{nearest(train.source, SOURCES)}")
 
 

@@ -76,18 +76,17 @@ class Order:
         from ..files import read
         from ..learned.starting import dims_of, own_image, paired, read_pairs, simulated
 
-        seed = self.training.seed
         if self.source == "simulation":
             dims = dims_of(self.image) if self.image is not None else 3 if self.stacks else 2
-            return simulated(self.image, self.recipe, dims=dims, seed=seed, spoilt=self.training.spoilt), dims
+            return simulated(self.image, self.recipe, self.training, dims), dims
         if self.source == "folders":
             worse, better = read_pairs(self.low or Path(), self.high or Path(), read)
-            return paired(worse, better, self.recipe, seed=seed), dims_of(worse[0])
+            return paired(worse, better, self.recipe, self.training), dims_of(worse[0])
         assert self.image is not None
         if self.source == "pairs":
             assert self.better is not None
-            return paired([self.image], [self.better], self.recipe, seed=seed), dims_of(self.image)
-        return own_image(self.image, self.recipe, seed=seed), dims_of(self.image)
+            return paired([self.image], [self.better], self.recipe, self.training), dims_of(self.image)
+        return own_image(self.image, self.recipe, self.training), dims_of(self.image)
 
 
 @dataclass(frozen=True)

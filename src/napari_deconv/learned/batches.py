@@ -23,7 +23,7 @@ class Batch:
 
         self.features = of(batch.features, channel=False)
         self.target, self.weight = of(batch.target), of(batch.weight)
-        anchor = of(batch.anchor)
+        anchor, trusted = of(batch.anchor), of(batch.trusted)
         background = of(batch.background)
         self.physics = Physics(
             otf=transform_psfs(of(batch.psf), anchor.shape[2:]),
@@ -31,6 +31,7 @@ class Batch:
             background=background.reshape(-1, *[1] * (anchor.ndim - 1)),
             anchor=anchor,
             inverse_sensitivity=of(batch.caught),
+            mask=None if bool((trusted == 1).all()) else trusted,
             margin=[(size - 1) // 2 for size in batch.psf.shape[1:]],
         )
 

@@ -20,6 +20,7 @@ from ..methods.blur import Blur
 from ..methods.features import gather_features
 from ..posing import pose_problem
 from ..psf.base import fitted
+from ..steps.super_sampling import SuperSampling
 from .ranges import noise_of, ranges_of
 from .shapes import Array
 
@@ -37,7 +38,8 @@ class Example:
     """Arrays of one image, all in units of its scale; a flat image's have no Z.
 
     features : (1 + K + 1 + 3, *frame); anchor : (*object); image : (*frame), background and all; target : (*frame), the truth, or
-    photons held back; weight : (*frame), 1 over the variance of the target where that is photons; psf : (*kernel);
+    photons held back; weight : (*frame), 1 over the variance of the target where that is photons; trusted : (*frame), 1 where
+    a pixel was measured; psf : (*kernel), as a pixel sees it;
     caught : (*frame), 1 / sensitivity; background : ().
     """
 
@@ -46,16 +48,33 @@ class Example:
     image: Array
     target: Array
     weight: Array
+    trusted: Array
     psf: Array
     caught: Array
     background: Array
 
 
-def posed(counts: Array, psf: Array, voxel: tuple[float, float, float], background: Any = "auto") -> Problem:
-    """Return the problem of counts (Z, Y, X) under a PSF (Z, Y, X), posed as `restore` does."""
+def posed(
+    counts: Array,
+    psf: Array,
+    voxel: tuple[float, float, float],
+    background: Any = "auto",
+    finer: tuple[int, int, int] = (1, 1, 1),
+) -> Problem:
+    """Return the problem of counts (Z, Y, X) under a PSF (Z, Y, X), posed as `restore` does.
+
+    psf, voxel : on the object's grid, which has ``finer`` voxels (z, y, x) for each pixel; the PSF as a pixel sees it.
+    """
     volume = measure_volume(counts, background)
-    shape = (counts.shape[0], counts.shape[1], counts.shape[2])
-    return pose_problem(counts, volume, Blur(psf, shape), Image(counts, "ZYX", voxel=voxel))
+    z, y, x = (pitch * times for pitch, times in zip(voxel, finer, strict=True))
+    image, marks = Image(counts, "ZYX", voxel=(z, y, x)), None
+    if max(finer) > 1:
+        step = SuperSampling(lateral=finer[1], axial=finer[0])
+        marks = step.mark(image.replace(data=np.zeros(counts.shape, np.uint8)), image).numpy()
+        image = step.apply(image)
+    pixels = image.numpy()
+    shape = (pixels.shape[0], pixels.shape[1], pixels.shape[2])
+    return pose_problem(pixels, volume, Blur(psf, shape), image, untrusted=marks)
 
 
 def example_of(problem: Problem, psf: Array, target: Array, weight: Array | None = None) -> Example:
@@ -64,13 +83,14 @@ def example_of(problem: Problem, psf: Array, target: Array, weight: Array | None
     flat = problem.image.shape[0] == 1
     unit = max(problem.scale, 1e-30)
     odd = fitted(psf, [size + 1 - size % 2 for size in psf.shape])
-    ones = np.ones(problem.image.shape, np.float32)
+    ones, mask = np.ones(problem.image.shape, np.float32), problem.blur.mask
     arrays = {
         "features": features.values.numpy(),
         "anchor": _around_frame(features.anchor.numpy(), problem.blur, odd.shape),
         "image": problem.image.numpy() / unit,
         "target": target / unit,
         "weight": ones if weight is None else weight * unit**2,
+        "trusted": ones if mask is None else mask.numpy(),
         "psf": odd,
         "caught": problem.blur.crop(problem.blur.inverse_sensitivity).numpy(),
     }

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..posing import over_pixels
 from .degradations import degraded
 from .optics import random_psf
 from .shapes import Array, make_texture, place_axes
@@ -28,7 +29,7 @@ Voxel = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Exposure:
-    """Counts and truth (Z, Y, X), both in counts, the PSF and voxel (µm), and the counts that are not from the object."""
+    """Counts and truth (Z, Y, X), both in counts, the PSF as a pixel sees it, the truth's voxel (µm), and the counts beside the object's."""
 
     counts: Array
     truth: Array
@@ -44,16 +45,18 @@ def expose(
     rng: np.random.Generator,
     given: tuple[Array, Voxel] | None = None,
     spoilt: float = 0.0,
+    finer: tuple[int, int, int] = (1, 1, 1),
 ) -> Exposure:
-    """Return an exposure of a random scene.
+    """Return an exposure of a random scene: the truth on a grid (Z, Y, X) of ``frame``, counts of pixels of ``finer`` voxels (z, y, x).
 
-    photons : the least and the most at the brightest voxel of the blurred object; given : PSF and voxel, else they are random;
+    photons : the least and the most at the brightest pixel; given : PSF as a pixel sees it and voxel, else they are random;
     spoilt : share of the images that were compressed or shrunk after they were taken.
     """
     psf, voxel = given or random_psf(kernel, rng)
+    psf = psf if given else over_pixels(psf, finer)
     wide = tuple(size + (width - 1 if size > 1 else 0) for size, width in zip(frame, psf.shape, strict=True))
     density = draw_scene((wide[0], wide[1], wide[2]), voxel, rng)
-    seen = cut_frame(blur_scene(density, psf), frame)
+    seen = cut_frame(blur_scene(density, psf), frame)[tuple(slice(None, None, times) for times in finer)]
     light = float(np.exp(rng.uniform(*np.log(photons)))) / max(float(seen.max()), 1e-9)
     glow = light * float(seen.max()) * float(np.exp(rng.uniform(np.log(0.005), np.log(1.0)))) + 3 * rng.random()
     offset = float(rng.choice([0.0, 100.0]))

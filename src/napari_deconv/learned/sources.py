@@ -31,6 +31,7 @@ class Source(Protocol):
     """Where examples come from."""
 
     name: str
+    finer: Shape
     supervised: bool
     """Whether the target is the object itself, rather than photons of its image."""
 
@@ -43,7 +44,7 @@ class Simulation:
     """Simulated exposures of random structures, through random microscopes or one that is given.
 
     photons : least and most, at the brightest voxel of the blurred object; psf, voxel : (Z, Y, X) and µm, or random ones;
-    spoilt : share of the images that were compressed or stored with fewer pixels.
+    spoilt : share of the images that were compressed or stored with fewer pixels; finer : voxels (z, y, x) of each pixel.
     """
 
     seed: int = 0
@@ -52,6 +53,7 @@ class Simulation:
     voxel: Voxel = (0.2, 0.1, 0.1)
     kernel: Shape = (1, 33, 33)
     spoilt: float = 0.0
+    finer: Shape = (1, 1, 1)
     name: str = "simulation"
     supervised: bool = True
 
@@ -59,9 +61,10 @@ class Simulation:
         """Return one simulated example, its background estimated as in practice."""
         random = np.random.default_rng([7, self.seed, number])
         given = None if self.psf is None else (self.psf, self.voxel)
-        shot = expose(frame, self.kernel, self.photons, random, given, self.spoilt)
+        shot = expose(frame, self.kernel, self.photons, random, given, self.spoilt, self.finer)
         near = shot.background * float(np.exp(0.02 * random.normal()))
-        problem = posed(shot.counts, shot.psf, shot.voxel, "auto" if random.random() < 0.75 else near)
+        ground = "auto" if random.random() < 0.75 else near
+        problem = posed(shot.counts, shot.psf, shot.voxel, ground, self.finer)
         beyond = problem.background - shot.background
         target = np.clip(shot.truth - np.float32(min(max(beyond, 0.0), float(shot.truth.min()))), 0, None)
         return example_of(problem, shot.psf, target)
@@ -71,7 +74,8 @@ class Simulation:
 class Pairs:
     """Images of low quality and what they should become, (Z, Y, X) each, cut into frames at random places.
 
-    The better images are brought to the counts of the others by least squares, seen through the PSF.
+    The better images are brought to the counts of the others by least squares, seen through the PSF. They may have more pixels, so many
+    times as many on each axis: ``finer`` (z, y, x). The PSF and the voxel are theirs then, and the network draws on their grid.
     """
 
     low: Sequence[Array]
@@ -80,6 +84,7 @@ class Pairs:
     voxel: Voxel = (0.2, 0.1, 0.1)
     background: Any = "auto"
     seed: int = 0
+    finer: Shape = (1, 1, 1)
     name: str = "pairs"
     supervised: bool = True
 
@@ -89,18 +94,23 @@ class Pairs:
                 f"{len(self.low)} images of low and {len(self.high)} of high quality: give as many of each"
             )
         for number, (low, high) in enumerate(zip(self.low, self.high, strict=True), start=1):
-            if low.shape != high.shape:
-                raise ValueError(f"pair {number} has shapes {low.shape} and {high.shape}: crop or scale one of them")
+            if tuple(np.multiply(low.shape, self.finer)) != high.shape:
+                raise ValueError(_told_shapes(number, low.shape, high.shape, self.finer))
 
     def make(self, number: int, frame: Shape) -> Example:
         """Return one frame of a pair."""
         random = np.random.default_rng([11, self.seed, number])
         which = int(random.integers(len(self.low)))
-        box = random_box(self.low[which].shape, frame, random)
-        low, high = (np.asarray(images[which][box], dtype=np.float32) for images in (self.low, self.high))
-        problem = posed(low, self.psf, self.voxel, self.background)
+        pixels = [size // times for size, times in zip(frame, self.finer, strict=True)]
+        box = random_box(self.low[which].shape, pixels, random)
+        wide = tuple(slice(part.start * n, part.stop * n) for part, n in zip(box, self.finer, strict=True))
+        low, high = (
+            np.asarray(image[part], dtype=np.float32)
+            for image, part in ((self.low[which], box), (self.high[which], wide))
+        )
+        problem = posed(low, self.psf, self.voxel, self.background, self.finer)
         high = high - np.float32(estimate_background(high))
-        seen = blur_scene(high, self.psf)
+        seen = blur_scene(high, self.psf)[tuple(slice(None, None, times) for times in self.finer)]
         light = low - problem.background
         spread = seen - seen.mean()
         gain = float((spread * light).sum()) / max(float((spread**2).sum()), 1e-30)
@@ -117,6 +127,7 @@ class OwnImage:
     voxel: Voxel = (0.2, 0.1, 0.1)
     background: Any = "auto"
     seed: int = 0
+    finer: Shape = (1, 1, 1)
     name: str = "this image"
     supervised: bool = False
 
@@ -137,7 +148,17 @@ class OwnImage:
         return example_of(split, self.psf, held, ((1 - SHARE) / variance).numpy())
 
 
-def random_box(shape: Sequence[int], frame: Shape, random: np.random.Generator) -> tuple[slice, ...]:
+def _told_shapes(number: int, low: Sequence[int], high: Sequence[int], finer: Shape) -> str:
+    """Return the sentence on a pair whose shapes do not fit, with the remedy."""
+    told, other = (" × ".join(map(str, shape)) for shape in (low, high))
+    z, y, x = (max(1, a // b) for a, b in zip(high, low, strict=True))
+    if y == x and (z, y, x) != finer and tuple(np.multiply(low, (z, y, x))) == tuple(high):
+        remedy = f"to learn the finer grid, set train.lateral={x}" + f" and train.axial={z}" * (z != finer[0])
+        return f"pair {number} has {told} and {other} voxels: {remedy}"
+    return f"pair {number} has {told} and {other} voxels: crop or scale one of them"
+
+
+def random_box(shape: Sequence[int], frame: Sequence[int], random: np.random.Generator) -> tuple[slice, ...]:
     """Return a box of a frame's size somewhere in an image.
 
     Raises

@@ -15,8 +15,10 @@ import numpy as np
 from ..image import Image
 from ..posing import compute_psf_at, resolve_psf
 from ..recipe import Recipe
+from ..steps.super_sampling import SuperSampling
 from .shapes import Array
 from .sources import OwnImage, Pairs, Simulation
+from .training import Training
 
 __all__ = ["dims_of", "own_image", "paired", "read_pairs", "simulated"]
 
@@ -29,22 +31,35 @@ def dims_of(image: Image) -> int:
     return 3 if image.spatial_shape[0] > 1 else 2
 
 
-def simulated(image: Image | None, recipe: Recipe, *, dims: int = 2, seed: int = 0, spoilt: float = 0.0) -> Simulation:
+def simulated(image: Image | None, recipe: Recipe, training: Training, dims: int = 2) -> Simulation:
     """Return simulation through the microscope of an image and a recipe, or through random ones where there is no image."""
+    dims = dims if image is None else dims_of(image)
+    random = Simulation(seed=training.seed, spoilt=training.spoilt, finer=training.finer(dims))
     if image is None:
-        random = Simulation(seed=seed, spoilt=spoilt)
         return random if dims == 2 else replace(random, kernel=STACK_KERNEL)
-    psf, voxel = _psf_of(image, recipe)
-    return Simulation(seed=seed, psf=psf, voxel=voxel, spoilt=spoilt)
+    psf, voxel = _psf_of(image, recipe, training)
+    return replace(random, psf=psf, voxel=voxel)
 
 
-def own_image(image: Image, recipe: Recipe, *, time: int = 0, channel: int = 0, seed: int = 0) -> OwnImage:
-    """Return a source that learns from one volume of an image alone."""
-    psf, voxel = _psf_of(image, recipe, channel)
-    return OwnImage(np.asarray(image.block(time, channel), dtype=np.float32), psf, voxel, recipe.background, seed)
+def own_image(image: Image, recipe: Recipe, training: Training, *, time: int = 0, channel: int = 0) -> OwnImage:
+    """Return a source that learns from one volume of an image alone.
+
+    Raises
+    ------
+    ValueError
+        when the result is to have a finer grid: nothing in the image itself tells of it.
+    """
+    if max(training.finer(3)) > 1:
+        raise ValueError(
+            "an image by itself does not tell what a finer grid than its own looks like: "
+            "set train.lateral and train.axial to 1, or train from pairs or simulation"
+        )
+    psf, voxel = _psf_of(image, recipe, training, channel)
+    volume = np.asarray(image.block(time, channel), dtype=np.float32)
+    return OwnImage(volume, psf, voxel, recipe.background, training.seed)
 
 
-def paired(low: Sequence[Image], high: Sequence[Image], recipe: Recipe, *, seed: int = 0) -> Pairs:
+def paired(low: Sequence[Image], high: Sequence[Image], recipe: Recipe, training: Training) -> Pairs:
     """Return a source of pairs of images, every channel and time point of them.
 
     Raises
@@ -54,8 +69,9 @@ def paired(low: Sequence[Image], high: Sequence[Image], recipe: Recipe, *, seed:
     """
     if not low:
         raise ValueError("there are no images to train from: give some of low and as many of high quality")
-    psf, voxel = _psf_of(low[0], recipe)
-    return Pairs(_volumes(low), _volumes(high), psf, voxel, recipe.background, seed)
+    psf, voxel = _psf_of(low[0], recipe, training)
+    finer = training.finer(dims_of(low[0]))
+    return Pairs(_volumes(low), _volumes(high), psf, voxel, recipe.background, training.seed, finer)
 
 
 def read_pairs(low: Path, high: Path, read: Any) -> tuple[list[Image], list[Image]]:
@@ -92,8 +108,13 @@ def _volumes(images: Sequence[Image]) -> list[Array]:
     ]
 
 
-def _psf_of(image: Image, recipe: Recipe, channel: int = 0) -> tuple[Array, tuple[float, float, float]]:
-    """Return the PSF in the middle of an image, and the image's voxel in µm."""
+def _psf_of(
+    image: Image, recipe: Recipe, training: Training, channel: int = 0
+) -> tuple[Array, tuple[float, float, float]]:
+    """Return the PSF in the middle of an image as its pixels see it, and the voxel (µm), both on the grid of the result."""
+    finer = training.finer(dims_of(image))
+    if max(finer) > 1:
+        image = SuperSampling(lateral=finer[1], axial=finer[0]).apply(image)
     middle = (image.spatial_shape[0] - 1) / 2
     psf = compute_psf_at(image, resolve_psf(image, recipe, channel), middle)
     z, y, x = (pitch or 1.0 for pitch in image.spacing)

@@ -99,6 +99,9 @@ def train(
     ValueError
         when the folder's training is another one, or source and settings do not fit.
     """
+    if source.finer != training.finer(dims):
+        asked, made = (" × ".join(map(str, each)) for each in (training.finer(dims), source.finer))
+        raise ValueError(f"the training asks for {asked} voxels a pixel and its examples have {made}: make them alike")
     where = Path(folder)
     _claim(where, training, source, resume)
     store = Store(where / "examples", training.images)

@@ -82,6 +82,22 @@ class Training(Settings):
     turns: bool = field(
         True, title="Turn and mirror", description="Learn from each frame mirrored and turned as well.", advanced=True
     )
+    lateral: int = field(
+        1,
+        title="Lateral",
+        description="Voxels of the result for each pixel along y and x: above 1 the decoder draws on a grid that is finer than the camera's.",
+        ge=1,
+        le=4,
+        advanced=True,
+    )
+    axial: int = field(
+        1,
+        title="Axial",
+        description="Planes of the result for each plane of the image: above 1 voxels become less long, as deep as wide at best.",
+        ge=1,
+        le=4,
+        advanced=True,
+    )
     spoilt: float = field(
         0.0,
         title="Spoilt",
@@ -134,3 +150,7 @@ class Training(Settings):
     seed: int = field(
         0, title="Seed", description="The same seed trains the same network.", ge=0, le=2**31, advanced=True
     )
+
+    def finer(self, dims: int) -> tuple[int, int, int]:
+        """Return how many voxels (z, y, x) the result has for each pixel."""
+        return (self.axial if dims == 3 else 1), self.lateral, self.lateral

@@ -173,8 +173,13 @@ class Network(Method):
 
         if self.weights == "bundled" and not has_bundled(_dims_of(problem)):
             return "the weights that come with the package are for flat images"
+        card = self._load(problem).card
+        drawn = card.training.finer(card.architecture.dims)
+        if drawn != problem.finer:
+            told, wanted = (" × ".join(map(str, each)) for each in (problem.finer, drawn))
+            return f"the result has {told} voxels for each pixel and the weights are for {wanted} (preparation step super-sampling)"
         case = describe_case(problem.image, problem.background, problem.scale, problem.blur)
-        return outside(case, self._load(problem).card.ranges)
+        return outside(case, card.ranges)
 
     def _load(self, problem: Problem) -> Weights:
         from ..learned.weights import load_weights

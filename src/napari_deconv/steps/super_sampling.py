@@ -35,8 +35,8 @@ class SuperSampling(Step):
     is_last: ClassVar[bool] = True
 
     kind: Literal["super-sampling"] = "super-sampling"
-    lateral: int = field(2, title="Lateral", description="Voxels for each pixel along y and x.", ge=1, le=3)
-    axial: int = field(1, title="Axial", description="Voxels for each plane.", ge=1, le=3)
+    lateral: int = field(2, title="Lateral", description="Voxels for each pixel along y and x.", ge=1, le=4)
+    axial: int = field(1, title="Axial", description="Voxels for each plane.", ge=1, le=4)
 
     def apply(self, image: Image) -> Image:
         """Return the image on the finer grid, its pixels at every so many voxels and straight lines between them."""
