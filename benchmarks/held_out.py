@@ -1,6 +1,9 @@
-"""The held-out list for learned restoration: 120 images of ten families, three microscopes and four photon levels, seeded.
+"""The held-out lists for learned restoration: 120 images of ten families, three microscopes and four photon levels, seeded.
 
-The list was fixed before any network was trained and nothing was tuned on it. Six families are the simulation's own (with other
+A second list holds 48 stacks: the six families that the simulation has, a widefield microscope with aberrations that training does not
+draw as strong, and a confocal one, at the same four photon levels.
+
+The lists were fixed before any network for them was trained and nothing was tuned on them. Six families are the simulation's own (with other
 seeds than training ever takes); four are drawn here alone, so that no network has seen their like. One PSF is Gaussian, one of a
 good objective, one of a water objective that is out of focus, astigmatic and comatic. Every image has three draws of its noise.
 """
@@ -28,6 +31,9 @@ Voxel = tuple[float, float, float]
 VOXEL = (0.2, 0.08, 0.08)
 FRAME = (1, 128, 128)
 KERNEL = (1, 33, 33)
+STACK_VOXEL = (0.25, 0.09, 0.09)
+STACK_FRAME = (16, 64, 64)
+STACK_KERNEL = (15, 25, 25)
 PHOTONS = (5, 20, 100, 1000)
 """At the brightest pixel of the blurred object, its background aside."""
 DRAWS = 3
@@ -42,6 +48,10 @@ MODELS: dict[str, dict[str, Any]] = {
     "gaussian": {"kind": "gaussian", "sigma": 0.15},
     "oil": {"kind": "gibson-lanni", **OIL},
     "aberrated": {"kind": "vectorial", **WATER, "aberrations": ((4, 0.06), (6, 0.07), (8, 0.05))},
+}
+STACK_MODELS: dict[str, dict[str, Any]] = {
+    "widefield": {"kind": "vectorial", **WATER, "depth": 4.0, "aberrations": ((5, 0.05), (7, 0.06), (11, 0.06))},
+    "confocal": {"kind": "gibson-lanni", **OIL, "modality": "confocal", "excitation": 0.49, "pinhole": 1.0},
 }
 
 
@@ -60,6 +70,16 @@ class Case:
         return f"{self.family}/{self.psf}/{self.photons:g}/{self.draw}"
 
     @property
+    def is_stack(self) -> bool:
+        """Whether it is a stack."""
+        return self.psf in STACK_MODELS
+
+    @property
+    def voxel(self) -> Voxel:
+        """Its voxel (z, y, x) in µm."""
+        return STACK_VOXEL if self.is_stack else VOXEL
+
+    @property
     def is_new(self) -> bool:
         """Whether its family is drawn here alone."""
         return self.family in UNSEEN
@@ -72,39 +92,49 @@ class Case:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Counts and truth (Z, Y, X), the PSF, and the background that was added."""
+    """Counts and truth (Z, Y, X), the PSF, the background that was added, and the voxel (µm)."""
 
     counts: Array
     truth: Array
     psf: Array
     background: float
+    voxel: Voxel = VOXEL
 
 
 def cases() -> list[Case]:
-    """Return the whole list, draws of one image side by side."""
+    """Return the whole list of flat images, draws of one image side by side."""
     everything = product((*TRAINED, *UNSEEN), MODELS, PHOTONS, range(DRAWS))
+    return [Case(name, psf, photons, draw) for name, psf, photons, draw in everything]
+
+
+def stack_cases() -> list[Case]:
+    """Return the whole list of stacks, draws of one side by side."""
+    everything = product(TRAINED, STACK_MODELS, PHOTONS, range(DRAWS))
     return [Case(name, psf, photons, draw) for name, psf, photons, draw in everything]
 
 
 def make_held_out(case: Case) -> HeldOut:
     """Return one image of the list."""
     psf, random = make_psf(case.psf), case.random()
-    wide = tuple(size + (kernel - 1 if size > 1 else 0) for size, kernel in zip(FRAME, psf.shape, strict=True))
-    density = {**FAMILIES, **UNSEEN}[case.family](wide, VOXEL, random)
+    frame = STACK_FRAME if case.is_stack else FRAME
+    wide = tuple(size + (kernel - 1 if size > 1 else 0) for size, kernel in zip(frame, psf.shape, strict=True))
+    density = {**FAMILIES, **UNSEEN}[case.family](wide, case.voxel, random)
     haze = float(random.choice(HAZES))
-    density = density + haze * np.exp(0.6 * make_texture(wide, VOXEL, 1.5, random))
-    seen = cut_frame(blur_scene(density, psf), FRAME)
+    density = density + haze * np.exp(0.6 * make_texture(wide, case.voxel, 1.5, random))
+    seen = cut_frame(blur_scene(density, psf), frame)
     gain = case.photons / float(seen.max())
     background = 2 + float(random.choice(GLOWS)) * case.photons
     counts = case.random(case.draw + 1).poisson(seen * gain + background).astype(np.float32)
-    return HeldOut(counts, cut_frame(density * np.float32(gain), FRAME), psf, background)
+    return HeldOut(counts, cut_frame(density * np.float32(gain), frame), psf, background, case.voxel)
 
 
 @lru_cache
 def make_psf(name: str, **changes: float) -> Array:
     """Return one of the PSFs (Z, Y, X), or what it would be with some values changed."""
-    psf = family.parse({**MODELS[name], **changes}).compute(Grid(KERNEL, VOXEL))
-    return check_psf(fitted(psf, KERNEL))
+    is_stack = name in STACK_MODELS
+    kernel, voxel = (STACK_KERNEL, STACK_VOXEL) if is_stack else (KERNEL, VOXEL)
+    psf = family.parse({**MODELS, **STACK_MODELS}[name] | changes).compute(Grid(kernel, voxel))
+    return check_psf(fitted(psf, kernel))
 
 
 def bundles(shape: Shape, voxel: Voxel, rng: np.random.Generator) -> Array:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from itertools import product
 from pathlib import Path
@@ -25,7 +25,7 @@ from napari_deconv.background import measure_volume
 from napari_deconv.methods.blur import Blur
 from napari_deconv.posing import pose_problem
 
-from .held_out import DRAWS, PHOTONS, VOXEL, Case, HeldOut, cases, make_held_out
+from .held_out import DRAWS, PHOTONS, Case, HeldOut, cases, make_held_out, stack_cases
 from .report import RESULTS, add_arguments, as_table, circumstances, finish, heading
 from .scores import psnr, score, shell_correlation
 
@@ -45,16 +45,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--baselines", action="store_true", help="compute what does not hang on a network, and go")
     parser.add_argument("--minutes", type=float, default=1e9, help="stop computing baselines after so many")
     parser.add_argument("--weights", default="bundled", help="the network's weights: bundled, or a file")
+    parser.add_argument("--stacks", action="store_true", help="the list of stacks instead of that of flat images")
     parser.add_argument("--draws", type=int, default=DRAWS, help="of each image's noise")
     asked = parser.parse_args(arguments)
     import torch
 
     torch.set_num_threads(2 if not asked.baselines else 1)
+    chosen = [case for case in (stack_cases() if asked.stacks else cases()) if case.draw < asked.draws]
     if asked.baselines:
-        return 0 if compute_baselines(asked.minutes) else 1
+        return 0 if compute_baselines(asked.minutes, chosen) else 1
     baselines = read_baselines()
-    chosen = [case for case in cases() if case.draw < asked.draws]
-    missing = [case.key for case in chosen if case.key not in baselines]
+    missing = [case.key for case in chosen if set(baselines.get(case.key, {})) != set(BASELINE)]
     if missing:
         parser.error(f"{len(missing)} baselines are missing, such as {missing[0]}: run it with --baselines first")
     started = time.perf_counter()
@@ -64,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "images": len(chosen) // asked.draws, "draws": asked.draws, "minutes": (time.perf_counter() - started) / 60,
         "rows": rows,
     }  # fmt: skip
-    finish("learned", report, as_markdown(report), asked)
+    finish("learned-stacks" if asked.stacks else "learned", report, as_markdown(report), asked)
     return 0
 
 
@@ -74,15 +75,19 @@ def read_baselines(file: Path = BASELINES) -> dict[str, dict[str, Figures]]:
     return found
 
 
-def compute_baselines(minutes: float) -> bool:
-    """Compute what is missing, keep it, and tell whether everything is there."""
+def compute_baselines(minutes: float, asked: Sequence[Case]) -> bool:
+    """Compute what is missing of some cases, keep it, and tell whether everything is there."""
     known, end = read_baselines(), time.monotonic() + 60 * minutes
-    for number, case in enumerate(cases()):
+    for number, case in enumerate(asked):
         if time.monotonic() > end:
             return False
-        if case.key not in known:
-            known[case.key] = dict(measure_baselines(make_held_out(case)))
-            if number % DRAWS == DRAWS - 1:
+        found = known.setdefault(case.key, {})
+        missing = [name for name in BASELINE if name not in found]
+        if missing:
+            image = make_held_out(case)
+            found.update({name: BASELINE[name](image) for name in missing})
+            known[case.key] = {name: found[name] for name in BASELINE}
+            if number % DRAWS == 0:
                 keep(known)
     keep(known)
     return True
@@ -93,17 +98,6 @@ def keep(known: dict[str, dict[str, Figures]]) -> None:
     beside = BASELINES.with_suffix(".new")
     beside.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
     beside.replace(BASELINES)
-
-
-def measure_baselines(image: HeldOut) -> Iterator[tuple[str, Figures]]:
-    """Yield name and figures of everything that does not hang on a network."""
-    yield "input", figures_of(image.counts, image.truth)
-    plain = [{"acceleration": "none", "iterations": 200}, {"acceleration": "heavy-ball", "iterations": 100}]
-    yield "oracle RL", best_of(image, plain)
-    paces = (("none", 113), ("heavy-ball", 80))
-    smooth = [{"acceleration": pace, "iterations": most, "tv": tv} for tv in WEIGHTS for pace, most in paces]
-    yield "oracle RL-TV", best_of(image, smooth)
-    yield "automatic RL", figures_of(restored(image, {"kind": "richardson-lucy"}), image.truth)
 
 
 def best_of(image: HeldOut, settings: Sequence[dict[str, Any]]) -> Figures:
@@ -120,9 +114,10 @@ def best_of(image: HeldOut, settings: Sequence[dict[str, Any]]) -> Figures:
 
 def estimates_of(image: HeldOut, method: dict[str, Any], background: Any) -> Iterator[tuple[int, Array]]:
     """Yield the iterations that are looked at, and the object inside the frame after them."""
-    blur = Blur(image.psf, (1, *image.counts.shape[1:]))
+    shape = image.counts.shape
+    blur = Blur(image.psf, (shape[0], shape[1], shape[2]))
     volume = measure_volume(image.counts, background)
-    problem = pose_problem(image.counts, volume, blur, nd.Image(image.counts, "ZYX", voxel=VOXEL))
+    problem = pose_problem(image.counts, volume, blur, nd.Image(image.counts, "ZYX", voxel=image.voxel))
     with closing(nd.methods.family.parse(method).iterate(problem)) as estimates:
         for estimate in estimates:
             if estimate.step in TRIED:
@@ -130,11 +125,11 @@ def estimates_of(image: HeldOut, method: dict[str, Any], background: Any) -> Ite
 
 
 def restored(image: HeldOut, method: dict[str, Any]) -> Array:
-    psf = nd.Image(image.psf, "ZYX", voxel=VOXEL)
+    psf = nd.Image(image.psf, "ZYX", voxel=image.voxel)
     model = nd.Recipe(psf=psf).psf
     words = {"offset": 0.0, "clean": False, "centre": "middle", "keep": 1.0}
     recipe = nd.Recipe(psf=model.replace(**words) if model else None, method=method)
-    return nd.restored(nd.Image(image.counts, "ZYX", voxel=VOXEL), recipe, device="cpu").numpy()
+    return nd.restored(nd.Image(image.counts, "ZYX", voxel=image.voxel), recipe, device="cpu").numpy()
 
 
 def figures_of(result: Array, truth: Array) -> Figures:
@@ -144,6 +139,21 @@ def figures_of(result: Array, truth: Array) -> Figures:
     below = np.flatnonzero(curve < SEEN)
     resolved = float(below[0] if len(below) else len(curve)) / (2 * len(curve))
     return {name: round(told[name], 5) for name in ("psnr", "ssim", "nrmse", "correlation")} | {"resolution": resolved}
+
+
+PLAIN = [{"acceleration": "none", "iterations": 200}, {"acceleration": "heavy-ball", "iterations": 100}]
+SMOOTH = [
+    {"acceleration": pace, "iterations": most, "tv": tv}
+    for tv in WEIGHTS
+    for pace, most in (("none", 113), ("heavy-ball", 80))
+]
+BASELINE: dict[str, Callable[[HeldOut], Figures]] = {
+    "input": lambda image: figures_of(image.counts, image.truth),
+    "automatic RL": lambda image: figures_of(restored(image, {"kind": "richardson-lucy"}), image.truth),
+    "oracle RL": lambda image: best_of(image, PLAIN),
+    "oracle RL-TV": lambda image: best_of(image, SMOOTH),
+}
+"""What does not hang on a network: name -> figures of one image."""
 
 
 def measure(case: Case, baselines: dict[str, Figures], weights: str) -> Iterator[dict[str, Any]]:
