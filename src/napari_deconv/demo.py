@@ -74,12 +74,12 @@ def run_demo(out: Path, *, device: str = "auto", on_progress: Callable[[Progress
     for progress in restore(made.image, recipe, device=device):
         if on_progress is not None:
             on_progress(progress)
-    result = progress.estimate.replace(name=f"{NAME} [{recipe.method.title}]")
+    result = progress.estimate.replace(name=f"{NAME} [{recipe.method.called}]")
     done = result.history[-1]
     return Demo(
         title=made.title,
         shape=made.image.shape,
-        method=recipe.method.title,
+        method=recipe.method.called,
         paths=_write(Path(out), made, result, recipe),
         before=compare_to_truth(made.image, made.truth),
         after=compare_to_truth(result, made.truth),

@@ -25,7 +25,7 @@ def describe_run(recipe: Recipe, *, iterations: int, tiles: int, device: Any, se
         "versions": versions(),
         "recipe": recipe.dump(),
         "digest": recipe.digest,
-        "method": recipe.method.title,
+        "method": recipe.method.called,
         "iterations": iterations,
         "tiles": tiles,
         "device": str(device),

@@ -164,6 +164,7 @@ def test_the_difference_is_the_networks_result_less_that_of_richardson_lucy(tmp_
     made = shown(image, tmp_path, "difference", compared=9)
     np.testing.assert_allclose(made.numpy(), ours - theirs, atol=1e-4 * ours.max())
     assert made.numpy().min() < 0 < made.numpy().max()
+    assert made.history[-1]["method"] == "Network, difference"
     chosen = shown(image, tmp_path, "difference").history[-1]["choices"][0]
     assert chosen["why"].startswith("compared with Richardson-Lucy; ")
     automatic = restored(image, WIDE, tmp_path, "richardson-lucy", background=2.0).history[-1]["choices"][0]

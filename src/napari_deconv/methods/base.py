@@ -151,6 +151,11 @@ class Method(Settings):
         return f"method {cls.model_fields['kind'].default}" if "kind" in cls.model_fields else "method"
 
     @property
+    def called(self) -> str:
+        """What a result is called after: ``cells [Richardson-Lucy]``."""
+        return self.title
+
+    @property
     def non_negative(self) -> bool:
         """Whether the result is claimed never to be below zero."""
         return True

@@ -62,7 +62,6 @@ class Network(Method):
         description="Auto restores with Richardson-Lucy instead, and says so, where PSF or noise lie outside what the weights were "
         "trained on or the network predicts held-back photons worse; never takes the network all the same.",
     )
-
     shows: Literal["result", "difference", "uncertainty", "trust"] = field(
         "result",
         title="Shows",
@@ -79,6 +78,16 @@ class Network(Method):
         shown_max=200,
         advanced=True,
     )
+
+    @property
+    def called(self) -> str:
+        """What a result is called after: what it shows as well, where that is not a restored image."""
+        return self.title if self.shows == "result" else f"{self.title}, {self.shows}"
+
+    @property
+    def non_negative(self) -> bool:
+        """A difference goes both ways."""
+        return self.shows != "difference"
 
     @property
     def is_automatic(self) -> bool:
