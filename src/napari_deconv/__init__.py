@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .files import read as read, write as write
     from .fitting import Fit as Fit, Fitted as Fitted, fit_psf as fit_psf, fitted_psf as fitted_psf
     from .image import Channel as Channel, Image as Image, Optics as Optics, Region as Region
-    from .learned.exporting import export_model as export_model
+    from .learned.packages.exporting import export_model as export_model
     from .progress import Progress as Progress
     from .recipe import Recipe as Recipe
     from .restore import restore as restore, restored as restored
@@ -27,7 +27,7 @@ _HOMES = {
     "Fit": "fitting", "Fitted": "fitting", "fit_psf": "fitting", "fitted_psf": "fitting",
     "Channel": "image", "Image": "image", "Optics": "image", "Region": "image", "Progress": "progress",
     "Recipe": "recipe", "read": "files", "restore": "restore", "restored": "restore", "sample": "sample", "write": "files",
-    "export_model": "learned.exporting", "Search": "search", "Span": "span",
+    "export_model": "learned.packages.exporting", "Search": "search", "Span": "span",
 }  # fmt: skip
 _ROOMS = ("methods", "psf", "steps")
 

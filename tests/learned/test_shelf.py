@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.learned.packages import write_sharpening
+from tests.learned.packages.written import write_sharpening
 
 from napari_deconv.cli import main
 from napari_deconv.learned import foreign, shelf
@@ -97,6 +97,6 @@ def test_code_is_shown_before_it_is_allowed(tmp_path: Path, capsys: pytest.Captu
 
 
 def shelf_package(path: Path) -> Any:
-    from napari_deconv.learned.package import Package
+    from napari_deconv.learned.packages.package import Package
 
     return Package.open(path)

@@ -78,7 +78,7 @@ def export(
     overwrite: Annotated[bool, Option("--overwrite", help="Replace OUTPUT when it exists.")] = False,
 ) -> None:
     """Write a model as a package of the bioimage.io format, for other programs and for this one."""
-    from ..learned.exporting import export_model
+    from ..learned.packages.exporting import export_model
     from ..learned.shelf import SUFFIX, model_named
 
     weights = model if model == "bundled" or model.endswith(SUFFIX) else str(model_named(model).path)
@@ -103,8 +103,8 @@ def allow(
 
     Only this very code is allowed, on this computer, for you; changed code is asked about again.
     """
-    from ..learned.foreign import Recipe, allow as allow_code, is_allowed
-    from ..learned.package import Package
+    from ..learned.packages.foreign import Recipe, allow as allow_code, is_allowed
+    from ..learned.packages.package import Package
 
     opened = Package.open(package)
     described, _ = opened.described()

@@ -98,7 +98,7 @@ def load_weights(named: str | Path, dims: int = 2) -> Weights:
 
 def _read(path: Path) -> Weights:
     """Return the weights of a file, or of a package that was exported from here."""
-    from .exported import is_package, load_exported
+    from .packages.exported import is_package, load_exported
 
     if is_package(path):
         return load_exported(path)

@@ -25,7 +25,7 @@ from .network import Network
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..learned.community import CommunityModel
+    from ..learned.packages.community import CommunityModel
     from .heldout import Trial
 
 __all__ = ["Community"]
@@ -113,7 +113,7 @@ class Community(Method):
         FileNotFoundError, ValueError
             when it is missing, cannot be used, or is not the one that was asked for.
         """
-        from ..learned.community import CommunityModel
+        from ..learned.packages.community import CommunityModel
 
         model = CommunityModel.open(self.path, self.weights, self.output)
         if self.sha256 and self.sha256 != model.sha256:
@@ -130,7 +130,7 @@ class Community(Method):
     @property
     def _card(self) -> Mapping[str, Any] | None:
         """The card of a network that was exported from here; it knows the PSF as it did before."""
-        from ..learned.package import Package
+        from ..learned.packages.package import Package
 
         return Package.open(self.path).card
 

@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..home import user_folder
+from ...home import user_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -147,7 +147,7 @@ class Foreign:
         (folder / "architecture.py").write_text(recipe.source, encoding="utf-8")
         (folder / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
         self._process = subprocess.Popen(
-            [sys.executable, "-c", "from napari_deconv.learned.serving import serve; serve()", str(folder)],
+            [sys.executable, "-c", "from napari_deconv.learned.packages.serving import serve; serve()", str(folder)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder, env=_environment(folder),
         )  # fmt: skip
         self._end = weakref.finalize(self, _ended, self._process, kept)

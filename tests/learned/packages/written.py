@@ -15,7 +15,7 @@ SOURCE = Path(__file__).with_name("sharpen.py").read_text(encoding="utf-8")
 
 
 def make_network(**arguments: Any) -> Any:
-    from tests.learned.sharpen import Sharpen
+    from tests.learned.packages.sharpen import Sharpen
 
     return Sharpen(**arguments).eval()
 

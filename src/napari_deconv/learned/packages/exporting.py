@@ -28,11 +28,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..methods.features import ABOUT
+from ...methods.features import ABOUT
+from ..shelf import read_card
+from ..sources import Simulation
+from ..weights import Card, load_weights
 from .package import KEY
-from .shelf import read_card
-from .sources import Simulation
-from .weights import Card, load_weights
 
 __all__ = ["export_model"]
 

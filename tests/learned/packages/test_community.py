@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tests.test_every_method as claims
 import yaml
-from tests.learned.packages import (
+from tests.learned.packages.written import (
     axes,
     checksum,
     followed,
@@ -26,9 +26,9 @@ from tests.scenes import Array, blobs, gaussian_psf, nrmse, photographed, saved_
 
 import napari_deconv as nd
 from napari_deconv.learned import foreign
-from napari_deconv.learned.community import CommunityModel
-from napari_deconv.learned.package import Package
-from napari_deconv.learned.windows import mirrored, plan_windows
+from napari_deconv.learned.packages.community import CommunityModel
+from napari_deconv.learned.packages.package import Package
+from napari_deconv.learned.packages.windows import mirrored, plan_windows
 
 PSF = gaussian_psf((1, 7, 7))
 PLANE = photographed(blobs((1, 40, 44), margin=(0, 7, 7)), PSF, 10.0)
@@ -199,7 +199,7 @@ def test_a_flat_model_takes_each_plane_and_keeps_their_brightness(flat_package: 
 
 @pytest.mark.parametrize("step", [0, 4, 16])
 def test_windows_see_what_the_whole_would(step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import napari_deconv.learned.layout as layouts
+    import napari_deconv.learned.packages.layout as layouts
 
     monkeypatch.setattr(layouts, "TARGET", {2: {"y": 24, "x": 24}, 3: {"z": 8, "y": 24, "x": 24}})
     inputs = axes("bcyx", least=16, step=step)

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
+from ..restorer import Proposal
+from ..weights import Card, Weights
 from .package import Package
-from .restorer import Proposal
 from .runners import make_runner
-from .weights import Card, Weights
 
 __all__ = ["is_package", "load_exported"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..running.device import is_out_of_memory
+from ...running.device import is_out_of_memory
 from .layout import Layout
 from .package import Package
 from .processing import Fitted, fit_steps

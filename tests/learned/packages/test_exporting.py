@@ -14,8 +14,8 @@ from tests.scenes import blobs, gaussian_psf, photographed, saved_psf
 import napari_deconv as nd
 from napari_deconv.cli import main
 from napari_deconv.learned import shelf
-from napari_deconv.learned.exporting import export_model
-from napari_deconv.learned.package import Package
+from napari_deconv.learned.packages.exporting import export_model
+from napari_deconv.learned.packages.package import Package
 
 PSF = gaussian_psf((1, 7, 7))
 PLANE = photographed(blobs((1, 50, 58), margin=(0, 7, 7)), PSF, 10.0)
@@ -79,7 +79,7 @@ def test_the_package_is_valid_and_says_what_its_channels_are(tmp_path: Path) -> 
     assert (channels[0], channels[-4:]) == ("image", ["residual", "noise", "dark", "width"])
     assert given.shape[1] == len(channels)
     assert all(f"`{channel}`" in readme for channel in channels)
-    from napari_deconv.learned.runners import make_runner
+    from napari_deconv.learned.packages.runners import make_runner
 
     runner = make_runner(Package.open(package), "torchscript", "cpu")
     import torch
