@@ -10,7 +10,8 @@ import pytest
 from tests.learned.packages.written import write_sharpening
 
 from napari_deconv.cli import main
-from napari_deconv.learned import foreign, shelf
+from napari_deconv.learned import shelf
+from napari_deconv.learned.packages import foreign
 
 CARD = {"architecture": {"kind": "u-net", "dims": 3}, "steps": 40, "data": "this image"}
 

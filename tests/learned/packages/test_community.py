@@ -25,7 +25,7 @@ from tests.learned.packages.written import (
 from tests.scenes import Array, blobs, gaussian_psf, nrmse, photographed, saved_psf
 
 import napari_deconv as nd
-from napari_deconv.learned import foreign
+from napari_deconv.learned.packages import foreign
 from napari_deconv.learned.packages.community import CommunityModel
 from napari_deconv.learned.packages.package import Package
 from napari_deconv.learned.packages.windows import mirrored, plan_windows
