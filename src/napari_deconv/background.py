@@ -55,7 +55,8 @@ class VolumeFigures:
     @cached_property
     def noise(self) -> Noise:
         """The noise model, in the counts that were read."""
-        return estimate_noise(_sampled(self.volume, MOST_FOR_NOISE))
+        sample = _sampled(self.volume, MOST_FOR_NOISE)
+        return estimate_noise(sample, None if self.ceiling is None else sample < self.ceiling)
 
     @property
     def notices(self) -> tuple[str, ...]:

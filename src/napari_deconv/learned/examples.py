@@ -83,14 +83,14 @@ def example_of(problem: Problem, psf: Array, target: Array, weight: Array | None
     flat = problem.image.shape[0] == 1
     unit = max(problem.scale, 1e-30)
     odd = fitted(psf, [size + 1 - size % 2 for size in psf.shape])
-    ones, mask = np.ones(problem.image.shape, np.float32), problem.blur.mask
+    ones, trusted = np.ones(problem.image.shape, np.float32), problem.trusted
     arrays = {
         "features": features.values.numpy(),
         "anchor": _around_frame(features.anchor.numpy(), problem.blur, odd.shape),
         "image": problem.image.numpy() / unit,
         "target": target / unit,
         "weight": ones if weight is None else weight * unit**2,
-        "trusted": ones if mask is None else mask.numpy(),
+        "trusted": ones if trusted is None else trusted.numpy(),
         "psf": odd,
         "caught": problem.blur.crop(problem.blur.inverse_sensitivity).numpy(),
     }
