@@ -84,12 +84,21 @@ def large(tmp_path: Path) -> Path:
 
 
 def _begun(words: list[str], **more: object) -> subprocess.Popen[str]:
-    return subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)  # type: ignore[call-overload]
+    """Begin a command that can be interrupted, even where whoever runs the tests ignores interruptions (a job in the background)."""
+    return subprocess.Popen(  # type: ignore[call-overload]
+        [*COMMAND, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        **more,
+    )
 
 
 LONG = ("--set", "method.iterations=10000", "--voxel", "0.2,0.1,0.1")
 WATCHED = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import napari_deconv.running.job as job
 from napari_deconv.cli import main
 restore = job.restore
