@@ -53,9 +53,7 @@ def cases() -> list[Any]:
         table.append(pytest.param({"kind": kind}, id=kind))
         few = {"iterations": 12} if "iterations" in method.model_fields else {}
         for field in describe(method):
-            if (
-                field.name == "fallback"
-            ):  # the network without its fallback is for flat images alone: tests/methods/test_network.py
+            if field.name in ("fallback", "shows"):  # without its fallback the network is for flat images: test_network.py
                 continue
             for value in other_values(field):
                 name = (
