@@ -166,6 +166,8 @@ EXACT = ("richardson-lucy", "landweber", "wiener", "tikhonov", "adjoint")
 as conjugate gradients add where they restore the light beyond the frame."""
 LOOSE = {
     "fista": 0.02,
+    "total-variation": 0.025,
+    "hessian": 0.02,
     "gradient-consensus": 0.02,
     "tikhonov-miller": 0.1,
     "wiener-butterworth": 0.02,
