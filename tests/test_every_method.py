@@ -53,7 +53,10 @@ def cases() -> list[Any]:
         table.append(pytest.param({"kind": kind}, id=kind))
         few = {"iterations": 12} if "iterations" in method.model_fields else {}
         for field in describe(method):
-            if field.name in ("fallback", "shows"):  # without its fallback the network is for flat images: test_network.py
+            if field.name in (
+                "fallback",
+                "shows",
+            ):  # without its fallback the network is for flat images: test_network.py
                 continue
             for value in other_values(field):
                 name = (

@@ -59,9 +59,12 @@ def write(qtbot: Any, line: QLineEdit, text: str) -> None:
 
 
 class Answer(QTimer):
-    """Waits for a dialog of a kind to be open, and deals with it as a person does; ``was_asked`` says whether it came."""
+    """Waits for a dialog of a kind to be open, and deals with it as a person does; ``was_asked`` says whether it came.
 
-    def __init__(self, kind: type[QWidget], answer: Callable[[Any], None]) -> None:
+    An answer that is False comes too early: it is tried again a tenth of a second later.
+    """
+
+    def __init__(self, kind: type[QWidget], answer: Callable[[Any], Any]) -> None:
         super().__init__()
         self.was_asked = False
         self._kind, self._answer = kind, answer
@@ -76,8 +79,9 @@ class Answer(QTimer):
                 if self._looks < SETTLED:
                     return
                 self.stop()
-                self.was_asked = True
-                self._answer(dialog)
+                self.was_asked = self._answer(dialog) is not False
+                if not self.was_asked:
+                    self.start(100)
                 return
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from napari._qt.dialogs.qt_reader_dialog import QtReaderDialog
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QFileDialog, QLineEdit, QPushButton
+from qtpy.QtWidgets import QDialogButtonBox, QFileDialog, QLineEdit, QPushButton
 from tests.gui.driving import Answer, button, choose, choose_reader, drop, pick, press, tick, write
 
 import napari_deconv as nd
@@ -28,14 +28,18 @@ def two_colours(spots: np.ndarray[Any, Any]) -> Image:
     return Image(data, "TCZYX", voxel=(0.3, 0.1, 0.1), channels=channels, name="cells")
 
 
-def name_file(dialog: QFileDialog, path: Path, kind: str = "") -> None:
-    """Choose the kind of file, type its name and press Return in a file dialog."""
+def name_file(dialog: QFileDialog, path: Path, kind: str = "") -> bool:
+    """Choose the kind of file, type its name and press Return in a file dialog; False while the dialog is still reading its folder."""
     if kind:
         dialog.selectNameFilter(next(each for each in dialog.nameFilters() if kind in each))
     name = dialog.findChild(QLineEdit, "fileNameEdit")
     name.clear()
     QTest.keyClicks(name, str(path))
+    buttons = dialog.findChild(QDialogButtonBox).buttons()
+    if not any(each.isEnabled() and each.text().replace("&", "") in ("Save", "Open") for each in buttons):
+        return False
     QTest.keyClick(name, Qt.Key.Key_Return)
+    return True
 
 
 def save_by_dialog(qtbot: Any, viewer: Any, path: Path) -> None:
