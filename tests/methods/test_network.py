@@ -65,11 +65,14 @@ def test_held_back_photons_decide_who_restores_and_it_is_hardly_ever_worse(photo
     assert nrmse(ours.numpy(), truth) < 1.03 * nrmse(theirs.numpy(), truth)
 
 
-def test_the_better_predictor_is_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_network_is_left_only_where_it_predicts_worse_than_chance_makes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     image, _ = dense((1, 48, 48))
     told = {}
-    for name, missed in (("network", (0.1, 0.2)), ("iterations", (0.2, 0.1))):
-        scores = iter(missed)
+    theirs = np.array([0.2, 0.1, 0.2, 0.1])
+    for name, ours in (("network", [0.1, 0.3, 0.2, 0.1]), ("iterations", [0.3, 0.21, 0.3, 0.2])):
+        scores = iter([np.array(ours), theirs])
         monkeypatch.setattr(network, "_missed", lambda method, splits, scores=scores: next(scores))
         told[name] = restored(image, WIDE, tmp_path, "network")
         assert told[name].history[-1]["choices"][0]["name"] == name

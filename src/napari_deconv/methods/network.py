@@ -6,7 +6,8 @@ trained for it. It chooses among them, adds a bounded correction, and one step o
     image, PSF  -->  estimates  -->  network  -->  x1  -->  x1 + t (RL(x1) - x1)
 
 Who restores is decided once for the whole image: the network where PSF and noise lie within what the weights were trained on and it
-predicts photons that were held back better than Richardson-Lucy with automatic iterations; otherwise the latter, and the record says so.
+predicts photons that were held back no worse than Richardson-Lucy with automatic iterations does, chance aside; otherwise the latter,
+and the record says so.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
 
 from ..noise import estimate_noise, smoothed
 from ..settings import field
@@ -33,6 +36,8 @@ __all__ = ["Network"]
 
 DRAWS = 2
 """Splits of the noise that judge between the network and Richardson-Lucy."""
+SURE = 2.0
+"""Standard errors by which the network must be the worse, place by place, to be left."""
 TILE_HALO = (4, 12, 12)
 """Halo of the engine's tiles (z, y, x), where memory is short; pieces within one tile have all the neighbourhood that the network looks at."""
 
@@ -60,7 +65,7 @@ class Network(Method):
         "auto",
         title="Fallback",
         description="Auto restores with Richardson-Lucy instead, and says so, where PSF or noise lie outside what the weights were "
-        "trained on or the network predicts held-back photons worse; never takes the network all the same.",
+        "trained on or the network predicts held-back photons worse than chance makes; never takes the network all the same.",
     )
     shows: Literal["result", "difference", "uncertainty", "trust"] = field(
         "result",
@@ -121,11 +126,14 @@ class Network(Method):
         ours, theirs = (
             _missed(each, splits) for each in (self.provisional(1), RichardsonLucy().settled(instead.value))
         )
-        if ours < theirs:
-            why = f"held-back photons are missed by {ours:.4g}, by {theirs:.4g} with Richardson-Lucy"
-            return Choice("network", 0, f"PSF and noise lie within what the weights were trained on, and {why}")
-        why = f"held-back photons are missed by {ours:.4g} with the network and by {theirs:.4g} without"
-        return Choice("iterations", instead.value, f"{why}: {told}", instead.curve)
+        worse = ours - theirs
+        certain = SURE * float(worse.std(ddof=1)) / len(worse) ** 0.5
+        missed = (
+            f"held-back photons are missed by {ours.mean():.4g} with the network and by {theirs.mean():.4g} without"
+        )
+        if float(worse.mean()) > certain:
+            return Choice("iterations", instead.value, f"{missed}, more than chance makes: {told}", instead.curve)
+        return Choice("network", 0, f"PSF and noise lie within what the weights were trained on; {missed}")
 
     def for_volume(self, shape: tuple[int, int, int]) -> Any:
         """Return Richardson-Lucy for stacks while no weights for them come with the package, unless it must be the network."""
@@ -196,15 +204,16 @@ class Network(Method):
         return load_weights(self.weights, _dims_of(problem))
 
 
-def _missed(method: Method, splits: Sequence[Split]) -> float:
-    """Return by how much a method's estimates of one part of the light miss the other, the blur undone; relative."""
+def _missed(method: Method, splits: Sequence[Split]) -> np.ndarray[Any, Any]:
+    """Return by how much a method's estimates of one part of the light miss the other in places of the image, the blur undone; relative."""
     scores = []
     for split in splits:
         with closing(method.iterate(split.train)) as estimates:
             for estimate in estimates:
                 last = estimate.object
-            scores.append(float(split.object_score(last).mean()) / max(split.train.scale, 1e-30) ** 2)
-    return sum(scores) / len(scores)
+            scores.append(split.object_score(last) / max(split.train.scale, 1e-30) ** 2)
+    missed: np.ndarray[Any, Any] = np.mean(scores, axis=0)
+    return missed
 
 
 def _dims_of(problem: Problem) -> int:
