@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     import torch
 
-    torch.set_num_threads(2 if not asked.baselines else 1)
+    torch.set_num_threads(1)
     chosen = [case for case in (stack_cases() if asked.stacks else cases()) if case.draw < asked.draws]
     if asked.baselines:
         return 0 if compute_baselines(asked.minutes, chosen) else 1
@@ -124,11 +124,11 @@ def estimates_of(image: HeldOut, method: dict[str, Any], background: Any) -> Ite
                 yield estimate.step, blur.crop(estimate.object).numpy()
 
 
-def restored(image: HeldOut, method: dict[str, Any]) -> Array:
+def restored(image: HeldOut, method: dict[str, Any], background: Any = "auto") -> Array:
     psf = nd.Image(image.psf, "ZYX", voxel=image.voxel)
     model = nd.Recipe(psf=psf).psf
     words = {"offset": 0.0, "clean": False, "centre": "middle", "keep": 1.0}
-    recipe = nd.Recipe(psf=model.replace(**words) if model else None, method=method)
+    recipe = nd.Recipe(psf=model.replace(**words) if model else None, method=method, background=background)
     return nd.restored(nd.Image(image.counts, "ZYX", voxel=image.voxel), recipe, device="cpu").numpy()
 
 
