@@ -22,8 +22,8 @@ from qtpy.QtWidgets import (
 )
 
 LEFT = Qt.MouseButton.LeftButton
-SETTLED = 4
-"""Looks, a tenth of a second apart, after which an open dialog is ready to be typed into."""
+SETTLED, PATIENCE = 4, 100
+"""Looks, a tenth of a second apart, after which an open dialog is ready to be typed into, and after which it is closed unanswered."""
 
 
 def button(panel: QWidget, name: str) -> QPushButton:
@@ -77,6 +77,10 @@ class Answer(QTimer):
             if isinstance(dialog, self._kind) and dialog.isVisible():
                 self._looks += 1
                 if self._looks < SETTLED:
+                    return
+                if self._looks > PATIENCE:
+                    self.stop()
+                    dialog.close()
                     return
                 self.stop()
                 self.was_asked = self._answer(dialog) is not False
