@@ -29,7 +29,7 @@ from pydantic import Field
 
 from ..settings import field
 from .base import Estimate, Iterations, Method, Problem, iterations_field
-from .choice import Choice
+from .choice import Choice, counted
 from .heldout import choose_iterations, score_iterations
 from .richardson_lucy import RichardsonLucy
 
@@ -122,7 +122,7 @@ class Blind(Method):
         iterations = self.iterations
         if iterations == "auto":
             stopped = choose_iterations(restoring, _under(problem, chosen))
-            iterations = int((yield from _drained(stopped, done, most)).value)
+            iterations = int((yield from counted(stopped, done, most)).value)
         curve = tuple(round(float(each.mean()), 6) for each in found)
         noise = problem.noise.sentence
         return Choice("width", chosen, f"{why} ({noise})", curve, {"iterations": iterations})
@@ -186,16 +186,6 @@ def _counted(
             return finished.value, step
         step = before + trial.step
         yield replace(trial, step=step, steps=most)
-
-
-def _drained(trials: Generator[Trial, None, Choice], before: int, most: int) -> Generator[Trial, None, Choice]:
-    while True:
-        try:
-            trial = next(trials)
-        except StopIteration as finished:
-            choice: Choice = finished.value
-            return choice
-        yield replace(trial, step=min(before + trial.step, most), steps=most)
 
 
 def _nearest_to_given(widths: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> tuple[float, str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field as attribute
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field as attribute, replace
 
-__all__ = ["Choice", "Trial"]
+__all__ = ["Choice", "Trial", "counted"]
 
 
 @dataclass(frozen=True)
@@ -26,3 +26,14 @@ class Choice:
     why: str
     curve: tuple[float, ...] = ()
     others: Mapping[str, float] = attribute(default_factory=dict)
+
+
+def counted(trials: Generator[Trial, None, Choice], before: int, steps: int) -> Generator[Trial, None, Choice]:
+    """Pass on trials, counted after those before them out of so many at the most, and return their choice."""
+    while True:
+        try:
+            trial = next(trials)
+        except StopIteration as finished:
+            choice: Choice = finished.value
+            return choice
+        yield replace(trial, step=min(before + trial.step, steps), steps=steps)

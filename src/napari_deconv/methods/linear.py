@@ -27,7 +27,7 @@ from pydantic import Field
 
 from ..settings import field
 from .base import Estimate, Method, Problem
-from .choice import Choice
+from .choice import Choice, counted
 from .divided import Border, Divided, Weight, border_field
 from .heldout import choose_by_light
 from .object_spectrum import ObjectSpectrum, raised_frequency
@@ -136,7 +136,7 @@ class Wiener(Divided):
             course = self._with_course(fall, pixels * pixel)
             factors = FACTORS if best is None else NEARER
             trials = choose_by_light("noise", problem, course.restored, [ratio * each for each in factors])
-            choice = yield from _counted(trials, done, steps)
+            choice = yield from counted(trials, done, steps)
             done += len(factors)
             if best is None or min(choice.curve) < min(best.curve):
                 best = replace(choice, others={"fall": course.fall, "length": course.length})
@@ -230,17 +230,6 @@ class Tikhonov(Divided):
             .mul(self.weight)
             .expand(problem.blur.otf.shape)
         )
-
-
-def _counted(trials: Generator[Trial, None, Choice], before: int, steps: int) -> Generator[Trial, None, Choice]:
-    """Pass on trials, counted after those before them."""
-    while True:
-        try:
-            trial = next(trials)
-        except StopIteration as finished:
-            choice: Choice = finished.value
-            return choice
-        yield replace(trial, step=before + trial.step, steps=steps)
 
 
 def _roughness(problem: Problem, order: int) -> Tensor:
