@@ -6,30 +6,19 @@
     best = min(all_tried, key=lambda tried: tried.score)          # best.recipe is the whole recipe, ready for `restore`
 
 A key is dotted as in ``--set``; what may be varied is the method, the PSF and the background. `suggest` makes values for a key from
-its field's own slider. The strategies:
-
-    grid      every combination of the values, in order (a `Span` gives five)
-    random    ``count`` draws from values and spans
-    halving   ``count`` draws, a ninth of the iterations each; the better third goes on to a third of them, the best to all
-    gradient  downhill along spans, from the recipe's own values, by differences of the score; ``count`` trials at most
-
-References
-----------
-Bergstra & Bengio, "Random search for hyper-parameter optimization", J. Mach. Learn. Res. 13 (2012) 281-305.
-Jamieson & Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", AISTATS (2016), for the halving.
+its field's own slider. The strategies are `Exploration`'s: grid, line, random, halving (of the iterations), and gradient, which starts
+from the recipe's own values.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field as attribute
-from itertools import product
-from typing import Any, Literal
-
-import numpy as np
+from typing import Any
 
 from .bench import Bench, Judged
+from .exploration import Exploration, Strategy, Values
 from .image import Image, Region
 from .known import Known
 from .recipe import Recipe
@@ -38,13 +27,7 @@ from .span import Span
 
 __all__ = ["Search", "Span", "Tried", "suggest"]
 
-Values = Mapping[str, Any]
 VARIED = ("method", "psf", "background")
-MOST = 1000
-"""Trials that a grid may have."""
-RUNGS = (1 / 9, 1 / 3, 1.0)
-REACH, STRIDE, NEAR = 0.04, 0.25, 0.03
-"""Of a span: the distance of the differences, the first stride downhill, and the stride at which the descent ends."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +60,7 @@ class Search:
     ----------
     image, recipe : as in `restore`.
     choices : dotted key -> values, or a `Span`.
-    strategy, count : see above; a grid has no count.
+    strategy, count : as `Exploration` has them.
     region : the part that is restored, such as what a window shows; by default the one that is richest in light.
     seed : of random draws.
     known : what earlier calls measured of the same image; kept by whoever searches again and again.
@@ -91,7 +74,7 @@ class Search:
     image: Image
     recipe: Recipe
     choices: Mapping[str, Sequence[Any] | Span]
-    strategy: Literal["grid", "random", "halving", "gradient"] = "grid"
+    strategy: Strategy = "grid"
     count: int = 18
     region: Region | None = None
     device: str = "auto"
@@ -99,33 +82,19 @@ class Search:
     known: Known | None = None
 
     def __post_init__(self) -> None:
-        if self.strategy not in ("grid", "random", "halving", "gradient"):
-            raise ValueError(
-                f"unknown strategy '{self.strategy}'{nearest(self.strategy, ('grid', 'random', 'halving', 'gradient'))}"
-            )
-        if not self.choices:
-            raise ValueError("there is nothing to vary: give at least one key with its values")
-        if self.count < 1:
-            raise ValueError(f"count is {self.count}: a search needs at least one trial")
-        for key, values in self.choices.items():
-            self._check(key, values)
+        for key in self.choices:
+            if key.split(".")[0] not in VARIED:
+                raise ValueError(f"'{key}' cannot be varied{nearest(key.split('.')[0], VARIED)}")
+        for key, values in self.exploration.choices.items():
+            for value in (values.low, values.high) if isinstance(values, Span) else values:
+                self.recipe.with_values({key: value})
 
-    def _check(self, key: str, values: Sequence[Any] | Span) -> None:
-        if key.split(".")[0] not in VARIED:
-            raise ValueError(f"'{key}' cannot be varied{nearest(key.split('.')[0], VARIED)}")
-        if isinstance(values, Span):
-            if not values.low < values.high:
-                raise ValueError(
-                    f"the span of {key} goes from {values.low:g} to {values.high:g}: its low end must be below its high end"
-                )
-        elif self.strategy == "gradient":
-            raise ValueError(
-                f"strategy 'gradient' needs a span of numbers for {key}, not single values: choose random or halving"
-            )
-        elif not len(values):
-            raise ValueError(f"{key} has no values to try: give at least one")
-        for value in (values.low, values.high) if isinstance(values, Span) else values:
-            self.recipe.with_values({key: value})
+    @property
+    def exploration(self) -> Exploration:
+        """What is tried, from the recipe's own values where a descent begins."""
+        spans = {key: each for key, each in self.choices.items() if isinstance(each, Span) and each.low < each.high}
+        start = {key: _start(self.recipe, key, span) for key, span in spans.items()}
+        return Exploration(self.choices, self.strategy, self.count, self.seed, start)
 
     def run(self) -> Generator[Tried]:
         """Yield every trial as it ends; the last one is not the best one, but the one marked ``is_best`` last is."""
@@ -138,72 +107,11 @@ class Search:
             device=self.device,
             known=self.known,
         )
-        run = {"grid": self._grid, "random": self._random, "halving": self._halving, "gradient": self._descent}
-        yield from run[self.strategy](_Trials(bench, self.recipe))
+        yield from self.exploration.run(_Trials(bench, self.recipe).run)
 
     def planned(self) -> tuple[Values, ...]:
-        """Return the settings that a grid or a random search will try."""
-        if self.strategy == "grid":
-            axes = [each.values(5) if isinstance(each, Span) else tuple(each) for each in self.choices.values()]
-            if math.prod(map(len, axes)) > MOST:
-                raise ValueError(
-                    f"the grid has {math.prod(map(len, axes))} trials, more than {MOST}: give fewer values, or choose random or halving"
-                )
-            return tuple(dict(zip(self.choices, each, strict=True)) for each in product(*axes))
-        random = np.random.default_rng(self.seed)
-        drawn = [{key: _drawn(random, each) for key, each in self.choices.items()} for _ in range(self.count)]
-        return tuple(dict(each) for each in dict.fromkeys(tuple(each.items()) for each in drawn))
-
-    def _grid(self, trials: _Trials) -> Iterator[Tried]:
-        planned = self.planned()
-        for settings in planned:
-            yield from trials.run(settings, len(planned))
-
-    _random = _grid
-
-    def _halving(self, trials: _Trials) -> Iterator[Tried]:
-        left = list(self.planned())
-        sizes = [max(1, math.ceil(len(left) / 3**rung)) for rung in range(len(RUNGS))]
-        for share, size in zip(RUNGS, sizes, strict=True):
-            ranked: list[tuple[float, int, Values]] = []
-            for settings in left[:size]:
-                for tried in trials.run(settings, sum(sizes), share):
-                    ranked.append((tried.score, len(ranked), settings))
-                    yield tried
-            left = [settings for _, _, settings in sorted(ranked, key=lambda each: each[:2])]
-
-    def _descent(self, trials: _Trials) -> Iterator[Tried]:
-        """Go downhill along the gradient by central differences; a step that does not lead down is halved."""
-        spans = {key: each for key, each in self.choices.items() if isinstance(each, Span)}
-        place = np.array([_start(self.recipe, key, span) for key, span in spans.items()])
-        scores: dict[tuple[Any, ...], float] = {}
-
-        def score(at: np.ndarray[Any, Any]) -> Generator[Tried, None, float]:
-            settings = {key: span.at(float(each)) for (key, span), each in zip(spans.items(), at, strict=True)}
-            name = tuple(settings.values())
-            if name not in scores:
-                for tried in trials.run(settings, self.count):
-                    scores[name] = tried.score
-                    yield tried
-            return scores[name]
-
-        here, stride = (yield from score(place)), STRIDE
-        while stride >= NEAR and len(scores) < self.count:
-            slope = np.zeros(len(place))
-            for axis in range(len(place)):
-                ends = [np.clip(place + sign * REACH * np.eye(len(place))[axis], 0, 1) for sign in (-1, 1)]
-                low, high = (yield from score(ends[0])), (yield from score(ends[1]))
-                slope[axis] = (high - low) / (ends[1] - ends[0])[axis]
-            length = float(np.linalg.norm(slope))
-            while length > 0 and stride >= NEAR and len(scores) < self.count:
-                there = np.clip(place - stride * slope / length, 0, 1)
-                found = yield from score(there)
-                if found < here:
-                    place, here = there, found
-                    break
-                stride /= 2
-            if length == 0:
-                return
+        """Return the settings that a grid, a line or a random search will try."""
+        return self.exploration.planned()
 
 
 class _Trials:
@@ -213,8 +121,8 @@ class _Trials:
         self._bench, self._recipe = bench, recipe
         self._number, self._least = 0, math.inf
 
-    def run(self, settings: Values, count: int, share: float = 1.0) -> Iterator[Tried]:
-        """Yield the one trial of these settings."""
+    def run(self, settings: Values, count: int, share: float) -> Generator[Tried, None, float]:
+        """Yield the one trial of these settings and return its score."""
         recipe = self._recipe.with_values(dict(settings))
         running = self._bench.try_out(recipe, share)
         while True:
@@ -238,6 +146,7 @@ class _Trials:
             is_best,
             picture,
         )
+        return judged.score
 
 
 def suggest(recipe: Recipe, key: str) -> Span | tuple[Any, ...]:
@@ -264,12 +173,6 @@ def suggest(recipe: Recipe, key: str) -> Span | tuple[Any, ...]:
 
 def _described(settings: Any) -> tuple[Any, ...]:
     return describe(type(settings)) if settings is not None else ()
-
-
-def _drawn(random: np.random.Generator, values: Sequence[Any] | Span) -> Any:
-    if isinstance(values, Span):
-        return values.at(float(random.random()))
-    return values[int(random.integers(len(values)))]
 
 
 def _start(recipe: Recipe, key: str, span: Span) -> float:

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from ..exploration import Exploration, Values
 from ..settings import field
 from .base import Estimate, Iterations, Method, Problem, iterations_field
 from .choice import Choice, counted
@@ -112,10 +113,16 @@ class Blind(Method):
         widths = WIDTHS if self.width == "auto" else (self.width,)
         restoring, most = RichardsonLucy(acceleration="heavy-ball"), len(widths) * self.trial_steps
         found, done = [], 0
-        for width in widths:
-            trials = score_iterations(restoring, _under(problem, width), self.trial_steps, by_prediction=True)
+
+        def attempt(values: Values, count: int, share: float) -> Generator[Trial, None, float]:
+            nonlocal done
+            under = _under(problem, values["width"])
+            trials = score_iterations(restoring, under, self.trial_steps, by_prediction=True)
             scores, done = yield from _counted(trials, done, most)
             found.append(scores[scores.mean(axis=1).argmin()])
+            return float(found[-1].mean())
+
+        yield from Exploration({"width": widths}).run(attempt)
         chosen, why = (
             _nearest_to_given(np.array(widths), np.array(found)) if len(widths) > 1 else (widths[0], "as given")
         )

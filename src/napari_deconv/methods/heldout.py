@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..exploration import Exploration, Values
 from ..noise import Noise, smoothed
 from .base import Method, Problem
 from .choice import Choice, Trial
@@ -186,28 +187,31 @@ def choose_weight(
 ) -> Generator[Trial, None, Choice]:
     """Yield the trials of weights (falling, each going on from where the last ended) and return the choice.
 
-    The least of a parabola through the best score and its neighbours, over the logarithm of the weight, is taken, times ``lean``.
+    The least between the weights (`Found.least`) is taken, times ``lean``.
     """
     noise = problem.noise
     variance = noise.variance(smoothed(problem.image))
     splits = [Split(problem, variance, seed) for seed in range(WEIGHT_DRAWS)]
     solvers = [solver(split.train, weights[0]) for split in splits]
-    scores: list[float] = []
-    for weight in weights:
+    done, score = 0, 0.0
+
+    def attempt(values: Values, count: int, share: float) -> Generator[Trial, None, float]:
+        nonlocal done, score
         for each in solvers:
-            each.weigh(weight)
-        for number in range(rounds):
+            each.weigh(values["weight"])
+        for _ in range(rounds):
             for each in solvers:
                 each.step()
-            done = len(scores) * rounds + number + 1
-            yield Trial(done, len(weights) * rounds, scores[-1] if scores else 0.0)
+            done += 1
+            yield Trial(done, count * rounds, score)
         found = [split.score(each.object * each.unit) for split, each in zip(splits, solvers, strict=True)]
-        scores.append(float(np.mean(found)))
-        if len(scores) > int(np.argmin(scores)) + 2:
-            break
-    weight = _least(np.log(weights[: len(scores)]), np.array(scores)) * lean
+        score = float(np.mean(found))
+        return score
+
+    found = yield from Exploration({"weight": weights}, "line").run(attempt)
+    weight = found.least("weight") * lean
     why = f"photons held back from the restoration are predicted best with a weight of {weight:.3g} ({noise.sentence})"
-    return Choice("weight", weight, why, tuple(round(each, 6) for each in scores))
+    return Choice("weight", weight, why, tuple(round(each, 6) for each in found.scores))
 
 
 def choose_by_light(
@@ -226,28 +230,21 @@ def choose_by_light(
     noise = problem.noise
     splits = [Split(problem, noise.variance(smoothed(problem.image)), seed) for seed in range(WEIGHT_DRAWS)]
     things: list[Tensor | None] = [None] * len(splits)
-    scores: list[float] = []
-    for weight in weights:
-        things = [restored(split.train, weight, thing) for split, thing in zip(splits, things, strict=True)]
+    done = 0
+
+    def attempt(values: Values, count: int, share: float) -> Generator[Trial, None, float]:
+        nonlocal done
+        for number, split in enumerate(splits):
+            things[number] = restored(split.train, values[name], things[number])
         light = [(split, thing.clamp(min=0)) for split, thing in zip(splits, things, strict=True) if thing is not None]
-        scores.append(float(np.mean([split.object_score(each) for split, each in light])))
-        yield Trial(len(scores), len(weights), scores[-1])
-        if len(scores) > int(np.argmin(scores)) + 2:
-            break
-    value = _least(np.log(weights[: len(scores)]), np.array(scores))
+        score, done = float(np.mean([split.object_score(each) for split, each in light])), done + 1
+        yield Trial(done, count, score)
+        return score
+
+    found = yield from Exploration({name: weights}, "line").run(attempt)
+    value = found.least(name)
     why = f"photons held back from the restoration are predicted best at {value:.3g} ({noise.sentence})"
-    return Choice(name, value, why, tuple(round(each, 6) for each in scores))
-
-
-def _least(places: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> float:
-    """Return the weight where a parabola through the least score and its neighbours is least."""
-    best = int(scores.argmin())
-    if best in (0, len(scores) - 1):
-        return float(np.exp(places[best]))
-    bend, slope, _ = np.polyfit(places[best - 1 : best + 2] - places[best], scores[best - 1 : best + 2], 2)
-    beside = places[[best - 1, best + 1]] - places[best]
-    step = np.clip(-slope / (2 * bend), beside.min(), beside.max()) if bend > 0 else 0.0
-    return float(np.exp(places[best] + step))
+    return Choice(name, value, why, tuple(round(each, 6) for each in found.scores))
 
 
 def _earliest(scores: np.ndarray[Any, Any], most: int, noise: Noise, misfits: Sequence[float]) -> Choice:

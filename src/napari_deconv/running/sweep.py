@@ -13,10 +13,10 @@ import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 from ..bench import Bench
+from ..exploration import Exploration, Values
 from ..image import Image, Region
 from ..known import Known
 from ..methods.base import Method
@@ -70,8 +70,10 @@ def sweep(
     known = known or Known()
     keys = [each.key for each in ranges]
     is_same_blur = not any(key.split(".")[0] in ("psf", "background", "saturation") for key in keys)
-    for number, values in enumerate(product(*(each.values for each in ranges))):
-        settings = dict(zip(keys, values, strict=True))
+    number = 0
+
+    def attempt(settings: Values, count: int, share: float) -> Generator[Cell | None, None, float]:
+        nonlocal number
         try:
             tried = recipe
             for key, value in settings.items():
@@ -80,9 +82,14 @@ def sweep(
             record = result.history[-1]
             method = _settled(tried.method, record)
             score = yield from _score(image, region, tried.replace(method=method), known, device, is_same_blur)
-            yield Cell(number, settings, tried, result, score, _chosen(settings, record))
+            cell = Cell(number, settings, tried, result, score, _chosen(settings, record))
         except (ValueError, OSError, MemoryError, RuntimeError) as error:
-            yield Cell(number, settings, problem=str(error) or type(error).__name__)
+            cell = Cell(number, settings, problem=str(error) or type(error).__name__)
+        number += 1
+        yield cell
+        return math.inf if cell.score is None else cell.score
+
+    yield from Exploration({each.key: each.values for each in ranges}).run(attempt)
 
 
 def varied(image: Image, recipe: Recipe, key: str, value: Any) -> Recipe:
