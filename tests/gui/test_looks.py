@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QPushButton,
     QSlider,
     QSpinBox,
+    QTabBar,
     QToolButton,
     QWidget,
 )  # fmt: skip
@@ -117,6 +118,16 @@ def test_on_a_laptop(qtbot: Any, laptop: tuple[Any, Any], test_output: Any) -> N
         assert window.height() <= LAPTOP[1], (
             f"{name}: docks below one another have made the window higher than the screen"
         )
+    viewer.window.add_plugin_dock_widget("napari-deconv", "Train")
+    qtbot.wait(100)
+    names = {
+        bar.tabText(number): bar.tabRect(number).width() - bar.fontMetrics().horizontalAdvance(bar.tabText(number))
+        for bar in window.findChildren(QTabBar)
+        if bar.parent() is window
+        for number in range(bar.count())
+    }
+    assert set(names) == {"Restore", "Compare", "PSF", "Train"}
+    assert min(names.values()) > 0, f"the tabs can be read: {names}"
     panel.foot.sweep.click()
     qtbot.wait(100)
     wrong += [f"sweep: {each}" for each in cut_off(qtbot, panel.sheet)]

@@ -63,7 +63,10 @@ def test_from_drop_to_saved_file(
     assert any(each.startswith("iteration ") and f"of {count}" in each for each in words)
     assert "left" in words[0]
     result = viewer.layers["cells [Richardson-Lucy]"]
-    assert "'cells [Richardson-Lucy]' is there" in status(panel)
+    qtbot.waitUntil(lambda: "'cells [Richardson-Lucy]' is there" in status(panel), timeout=5000)
+    told = f"{result.metadata[KEY]['background'][0]:.4g}"
+    assert f"Background {told} counts, estimated from the image." in status(panel)
+    assert panel.method.background.line.placeholderText() == told
 
     assert result.data.dtype == np.float32
     assert result.data.max() > 2 * spots.max(), "the spots are sharper"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from tests.gui.driving import LEFT, Answer, choose, pick, press, status, tick, w
 
 import napari_deconv as nd
 from napari_deconv.gui.layers import KEY
+from napari_deconv.running.preview import Preview
 
 LIVE = "cells [live]"
 
@@ -39,6 +41,9 @@ def test_walking_through_the_iterations_and_taking_one(qtbot: Any, ready: Any) -
         press(qtbot, panel, "live")
     stop, slider = panel.scrub.curve.stop, panel.scrub.findChild(QSlider)
     assert "photons" in status(panel)
+    line = panel.method.forms["richardson-lucy"].fields["iterations"].line
+    assert (line.text(), line.placeholderText()) == ("", str(stop))
+    assert float(panel.method.background.line.placeholderText()) > 0
     assert slider.value() == stop < slider.maximum() == len(panel.scrub.curve.values)
     assert panel.scrub.isVisible()
     at_stop = viewer.layers[LIVE].data.copy()
@@ -123,3 +128,20 @@ def test_a_run_that_does_not_fit_is_warned_of_and_cut(qtbot: Any, open_panel: An
     check = panel.model.check()
     whole = nd.restored(check.image, check.recipe, device="cpu").numpy()
     np.testing.assert_allclose(result.data, whole, atol=5e-3 * whole.max())
+
+
+def test_live_takes_other_memory_while_it_is_on(qtbot: Any, ready: Any) -> None:
+    viewer, panel = ready
+    iterations = panel.method.forms["richardson-lucy"].fields["iterations"]
+    tick(qtbot, iterations.automatic)
+    write(qtbot, iterations.findChild(QLineEdit), "3")
+    with qtbot.waitSignal(panel.live.shown, timeout=20000):
+        press(qtbot, panel, "live")
+    layer = viewer.layers[LIVE]
+    with patch("napari_deconv.gui.live.Preview", wraps=Preview) as made:
+        asked = Answer(PreferencesDialog, lambda dialog: allow(dialog, "64MB"))
+        with qtbot.waitSignal(panel.live.shown, timeout=20000):
+            pick(qtbot, viewer, "File", "Preferences")
+            qtbot.waitUntil(lambda: asked.was_asked, timeout=5000)
+    assert made.call_args.kwargs["memory"] == "64MB"
+    assert viewer.layers[LIVE] is layer, "the layer stays"

@@ -28,10 +28,11 @@ def take_place(panel: QWidget) -> None:
     if dock is None or window is None:
         return
     CanvasGuard.over(window, panel.viewer)
+    dock.setWindowTitle(dock.windowTitle().removesuffix(OURS[0]).removesuffix(OURS[1]).strip())
     others = [
         each
         for each in window.findChildren(QDockWidget)
-        if each is not dock and each.windowTitle().endswith(OURS) and each.isVisible() and not each.isFloating()
+        if each is not dock and each.objectName().endswith(OURS) and each.isVisible() and not each.isFloating()
     ]
     if others and dock not in window.tabifiedDockWidgets(others[0]):
         size = panel.sizes_before.get(id(window), window.size())

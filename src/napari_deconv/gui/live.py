@@ -99,11 +99,22 @@ class Live(QObject):  # type: ignore[misc]
         if not is_on:
             self._close()
             return
-        self._preview = Preview(self._receive, self._receive_failure, pause=0.0, **(means or {}))
-        self._asked = ()
+        self._begin(means or {})
         self._watch(True)
-        self._looking.start(0)
         self.switched.emit(True)
+
+    def take_means(self, means: Mapping[str, Any]) -> None:
+        """Restore on another device, or with other memory, from now on; the layer stays."""
+        if self._preview is not None:
+            self._preview.close(timeout=0)
+            self._region.clear()
+            self.kept.clear()
+            self._begin(means)
+
+    def _begin(self, means: Mapping[str, Any]) -> None:
+        self._preview = Preview(self._receive, self._receive_failure, pause=0.0, **means)
+        self._asked = ()
+        self._looking.start(0)
 
     def aim(self, aim: Aim | None) -> None:
         """Restore this from now on; None while the choices cannot be run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from qtpy.QtCore import QEvent, Qt, QTimer
@@ -9,6 +10,7 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from ..recipe import Recipe
 from ..running.preview import Shown
+from .chosen import chosen_values, chosen_words
 from .compare import SideBySide
 from .dock import let_right_docks_reach_down, take_place, window_sizes
 from .entries import entry_of, selected_entries
@@ -60,6 +62,7 @@ class RestorePanel(QWidget):  # type: ignore[misc]
         self.runs = Runs(self.viewer)
         self.sheet: SweepSheet | None = None
         self._pair: tuple[Any, Any] | None = None
+        self._placed: Mapping[str, Any] = {}
         self._judging = QTimer(self)
         self._judging.setSingleShot(True)
         self._judging.timeout.connect(self.judge)
@@ -198,6 +201,8 @@ class RestorePanel(QWidget):  # type: ignore[misc]
     def _on_shown(self, shown: Shown) -> None:
         self.side.setEnabled(True)
         self.foot.say(worded(shown))
+        if shown.is_last and shown.image.history:
+            self.method.show_chosen(chosen_values(shown.image.history[-1]))
 
     def _reveal_scrub(self) -> None:
         self.scroll.ensureWidgetVisible(self.scrub)
@@ -238,14 +243,16 @@ class RestorePanel(QWidget):  # type: ignore[misc]
             self.foot.say(f"{entry.name}: {step.words}" if several else step.words)
 
     def _on_placed(self, entry: Entry, layer: Any, record: Any) -> None:
-        self._pair = (entry.likeness.layer, layer)
+        self._pair, self._placed = (entry.likeness.layer, layer), record
         self.recipes.add_run(layer.name, Recipe.parse(record["recipe"]), record["seconds"])
 
     def _on_ended(self, entry: Entry) -> None:
         if not self.runs.is_running:
             self.bar.hide()
         self.judge()
-        self.foot.say(entry.words, is_problem=entry.state == "failed")
+        record, self._placed = self._placed, {}
+        self.foot.say(f"{entry.words} {chosen_words(record)}".strip(), is_problem=entry.state == "failed")
+        self.method.show_chosen(chosen_values(record))
 
     def open_sweep(self) -> None:
         """Open the contact sheet below the canvas, or bring it to the front."""

@@ -228,6 +228,12 @@ class MethodSection(Section):
             form.setVisible(name == kind)
         self.forms[kind].show_values(self.model.typed(f"method.{kind}"))
         self.background.show_value(self.model.background)
+        self.show_chosen({})
+
+    def show_chosen(self, values: Mapping[str, str]) -> None:
+        """Show in the fields that are automatic what was chosen for them, until something is changed."""
+        self.forms[self.model.method].show_hints(values)
+        self.background.show_hint(values.get("background", ""))
 
     def _made(self, kind: str) -> Form:
         form = Form(describe(methods.family[kind]))

@@ -81,6 +81,7 @@ class Tuning(QObject):  # type: ignore[misc]
         self._check = Check()
 
     def _on_preferences(self, event: object) -> None:
+        self.live.take_means(engine())
         self.follow(self._check, is_running=self._is_running)
 
     def _foretell(self) -> None:
