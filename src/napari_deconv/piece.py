@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field as attribute
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .carried import Carried
 from .image import Image, Region
 from .methods.base import Method
 from .methods.blur import fast_length, plan_object_shape
@@ -36,7 +37,8 @@ class Piece:
     """A box of one volume with its PSF (Z, Y, X), and its share [begin, end] of the whole job.
 
     ``outer`` is the box with its halo, ``inner`` the part asked for within that; ``weights`` (Z, 1, 1) of its planes.
-    ``room`` (z, y, x) is how many half widths of the PSF the object's grid reaches beyond a tile.
+    ``room`` (z, y, x) is how many half widths of the PSF the object's grid reaches beyond a tile. ``carried`` is what the time points of one
+    channel and slab hand on to each other; ``is_before`` says that the piece is restored for that alone.
     """
 
     time: int
@@ -49,6 +51,8 @@ class Piece:
     begin: float
     end: float
     room: tuple[int, int, int] = (1, 1, 1)
+    carried: Carried = attribute(default_factory=Carried)
+    is_before: bool = False
 
     def pixels(self, image: Image) -> Any:
         """Return the piece of an image, its halo included (Z, Y, X)."""
@@ -109,7 +113,7 @@ class Piece:
         (T, C, Z, Y, X) at its very end or not at all.
         """
         own, put = self._overlap(tile.outer)
-        if any(part.start >= part.stop for part in own):
+        if self.is_before or any(part.start >= part.stop for part in own):
             return
         depth, height, width = tile.weights()
         across = height[:, own[1]] * width[:, :, own[2]]
@@ -132,6 +136,8 @@ class Piece:
 
     def holds(self, tile: Tile) -> bool:
         """Whether a tile's core lies in what was asked for, in planes that no other slab shares."""
+        if self.is_before:
+            return False
         inside = all(
             inner.start <= start and stop <= inner.stop
             for (start, stop), inner in zip(tile.core, self.inner, strict=True)
@@ -180,21 +186,21 @@ class Piece:
 
 
 def plan_pieces(
-    image: Image, region: Region, models: Mapping[int, PsfModel], method: Method, device: Any = "cpu"
+    image: Image, region: Region, models: Mapping[int, PsfModel], method: Method, device: Any = "cpu", lead: int = 0
 ) -> list[Piece]:
     """Return the pieces of a region of an image: time points, then channels, then slabs.
 
     ``models`` holds the resolved PSF of each channel; the method says how far what a pixel becomes depends on its neighbours;
-    the PSFs are computed on the device.
+    the PSFs are computed on the device. Up to ``lead`` time points before the region's come first.
     """
-    times = range(image.sizes.get("T", 1))[slice(*region.bounds.get("T", (None, None)))]
-    planned = [
-        (time, channel, slab, psf) for time in times for channel, slab, psf in _slabs(image, region, models, device)
-    ]
+    asked = range(image.sizes.get("T", 1))[slice(*region.bounds.get("T", (None, None)))]
+    slabs = [(Carried(), *each) for each in _slabs(image, region, models, device)]
+    times = range(max(0, asked.start - lead), asked.stop)
+    planned = [(time, *each) for time in times for each in slabs]
     shape = image.spatial_shape
     reached = {id(psf): [method.reaches(psf, axis) for axis in range(3)] for *_, psf in planned}
     pieces = []
-    for number, (time, channel, slab, psf) in enumerate(planned):
+    for number, (time, carried, channel, slab, psf) in enumerate(planned):
         z, y, x = (
             0 if size == 1 else max(reach + 1, least)
             for size, reach, least in zip(shape, reached[id(psf)], method.halo, strict=True)
@@ -204,9 +210,9 @@ def plan_pieces(
         first, last = bounds["Z"]
         weights = slab.weights[first - slab.start : last - slab.start, None, None]
         ends = number / len(planned), (number + 1) / len(planned)
-        pieces.append(
-            Piece(time, channel, psf, (z, y, x), outer, inner, weights, *ends, _room(shape, psf.shape, method))
-        )
+        room = _room(shape, psf.shape, method)
+        before = time < asked.start
+        pieces.append(Piece(time, channel, psf, (z, y, x), outer, inner, weights, *ends, room, carried, before))
     return pieces
 
 

@@ -22,7 +22,7 @@ class Progress:
     figures : the method's own figures of this step.
     is_result : whether this is the last one, which carries the whole result.
     stage : ``restoring``; ``choosing`` while automatic choices are made on a part of the image; ``checking`` while a border of tiles
-        is restored again with twice the halo.
+        is restored again with twice the halo; ``recalling`` while earlier time points are gone over for what they hand on.
     """
 
     fraction: float

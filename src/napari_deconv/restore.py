@@ -96,7 +96,9 @@ class _Job:
         self.started = clock.perf_counter()
         channels = range(image.sizes.get("C", 1))[slice(*region.bounds.get("C", (None, None)))]
         self.models = {channel: resolve_psf(image, recipe, channel) for channel in channels}
+        self.lead = recipe.method.lead if region.bounds.get("T", (0, 0))[0] else 0
         self.pieces = self._planned(recipe.method)
+        self.first = next(piece for piece in self.pieces if not piece.is_before)
         self.methods: dict[int, Method] = {}
         self.choices: list[Choice] = []
         self.figures: dict[tuple[int, int], VolumeFigures] = {}
@@ -112,11 +114,13 @@ class _Job:
         self.budget = left_for_tiles(canvas.shape, self.budget)
         for number in range(len(self.pieces)):
             piece = yield from self._settle(number)
-            yield from self._restore_piece(piece, canvas)
+            if not piece.is_before or self.methods[piece.channel].lead:
+                yield from self._restore_piece(piece, canvas)
         yield self._finished(part, as_data(canvas)[tuple(slice(None) if axis in part.axes else 0 for axis in AXES)])
 
     def _planned(self, method: Method) -> list[Piece]:
-        return in_peace(lambda _: plan_pieces(self.image, self.region, self.models, method, self.device), self.device)
+        told = self.image, self.region, self.models, method, self.device, self.lead
+        return in_peace(lambda _: plan_pieces(*told), self.device)
 
     def _measured(self, piece: Piece) -> VolumeFigures:
         place = piece.time, piece.channel
@@ -197,7 +201,7 @@ class _Job:
                 release(self.device)
                 pending = [*cut, *pending]
                 continue
-            add_in_peace(piece.add(tile, restored, canvas, self.pieces[0], self.region), self.device)
+            add_in_peace(piece.add(tile, restored, canvas, self.first, self.region), self.device)
             del restored
             trim()
             failures = 0
@@ -218,12 +222,13 @@ class _Job:
         self.iterations = estimate.step
         return blur.crop(estimate.object)
 
-    def _pose(self, piece: Piece, tile: Tile) -> tuple[Blur, Problem]:
+    def _pose(self, piece: Piece, tile: Tile, *, keeps: bool = True) -> tuple[Blur, Problem]:
         blur = self.known.blur(piece.psf, tile.outer_shape, self.device, self.dtype, piece.room)
         untrusted = self.prepared.untrusted(piece.time, piece.channel, piece.outer)
         marks = None if untrusted is None else untrusted[tile.outer]
         pixels = piece.pixels(self.image)[tile.outer]
-        return blur, pose_problem(pixels, self._measured(piece), blur, self.image, piece.place(tile), marks)
+        problem = pose_problem(pixels, self._measured(piece), blur, self.image, piece.place(tile), marks)
+        return blur, replace(problem, carried=piece.carried.part(piece.time, tile, self.budget, keeps=keeps))
 
     def _check_seam(self, piece: Piece, tiles: Sequence[Tile], canvas: Any) -> Generator[Progress]:
         """Restore a stretch of the first border again with twice the halo, and keep by how much it differs."""
@@ -231,14 +236,14 @@ class _Job:
         if self.seam is not None or across is None or not piece.holds(across):
             return
         try:
-            blur, problem = self._pose(piece, across)
+            blur, problem = self._pose(piece, across, keeps=False)
             with closing(self.methods[piece.channel].iterate(problem)) as estimates:
                 for estimate in estimates:
                     yield Progress(
                         self.fraction, estimate.step, estimate.steps, self.tiles, self._seconds(), estimate.figures,
                         lambda: self.image.crop(self.region), stage="checking",
                     )  # fmt: skip
-            self.seam = piece.difference(across, blur.crop(estimate.object), canvas, self.pieces[0], self.region)
+            self.seam = piece.difference(across, blur.crop(estimate.object), canvas, self.first, self.region)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -261,7 +266,8 @@ class _Job:
 
         figures = estimate.figures
         try:
-            yield Progress(self.fraction, estimate.step, estimate.steps, self.tiles + 1, self._seconds(), figures, make)
+            told = self.fraction, estimate.step, estimate.steps, self.tiles + 1, self._seconds(), figures
+            yield Progress(*told, make, stage="recalling" if piece.is_before else "restoring")
         finally:
             views.clear()
 
@@ -273,7 +279,7 @@ class _Job:
             ),
             **describe_psfs(
                 list(self.models.values()),
-                [piece.psf for piece in self.pieces if piece.time == self.pieces[0].time],
+                [piece.psf for piece in self.pieces if piece.time == self.first.time],
                 Grid.of(self.image),
             ),
             **describe_choices(self.figures.values(), self.choices),

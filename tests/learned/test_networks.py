@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,14 +11,15 @@ from tests.scenes import blobs, gaussian_psf, photographed
 
 from napari_deconv.learned.blocks import Up
 from napari_deconv.learned.examples import posed
-from napari_deconv.learned.networks import Architecture, make_body
+from napari_deconv.learned.networks import Architecture, make_body, put_back
 from napari_deconv.learned.pieces import plan_pieces
 from napari_deconv.learned.restorer import Restorer, finish
+from napari_deconv.learned.training import Layout
 from napari_deconv.methods.applied import physics_of, propose
 from napari_deconv.methods.features import ESTIMATES, gather_features
 from napari_deconv.methods.richardson_lucy import Climb
 
-KINDS: tuple[Literal["u-net", "deconvnet", "autoencoder"], ...] = ("u-net", "deconvnet", "autoencoder")
+KINDS: tuple[Layout, ...] = ("u-net", "deconvnet", "autoencoder", "recurrent")
 PSF = gaussian_psf((1, 7, 7), lean=0.3)
 
 
@@ -52,6 +53,17 @@ def test_a_network_keeps_the_grid(kind: Any, dims: Any) -> None:
         made = body(torch.rand(2, 5, *shape))
     assert made.shape == (2, 3, *shape)
     assert float(made.std()) > 0
+
+
+@pytest.mark.parametrize("stride", [(2, 2), (1, 2, 2), (2, 2, 2)])
+def test_what_comes_up_is_put_back_where_the_maxima_were_taken_from(stride: tuple[int, ...]) -> None:
+    flat = len(stride) == 2
+    pool = torch.nn.functional.max_pool2d if flat else torch.nn.functional.max_pool3d
+    unpool = torch.nn.functional.max_unpool2d if flat else torch.nn.functional.max_unpool3d
+    values = torch.randint(0, 3, (2, 3, 4, 6, 8)[: len(stride) + 2]).float()
+    most, places = pool(values, stride, stride, return_indices=True)
+    other = torch.rand(most.shape)
+    assert torch.equal(put_back(other, places, stride), unpool(other, places, stride, stride))
 
 
 @pytest.mark.parametrize("level", np.linspace(0.1, 1, 10))

@@ -112,6 +112,12 @@ def test_an_adversary_learns_along_and_changes_what_is_learned(tmp_path: Path) -
     assert all(torch.isfinite(values).all() for values in other.parameters())
 
 
+def test_an_adversary_needs_truths(tmp_path: Path) -> None:
+    source = OwnImage(np.ones((1, 40, 64), np.float32), PSF.astype(np.float32))
+    with pytest.raises(ValueError, match="an image by itself has none: set train.adversarial=0"):
+        learned(tmp_path, source, adversarial=0.1)
+
+
 def test_pairs_are_brought_to_the_same_counts() -> None:
     thing = blobs((1, 48, 48), margin=(0, 8, 8)).astype(np.float32) + 5
     low = photographed(thing, PSF, 20.0)

@@ -41,7 +41,9 @@ class Step:
     def words(self) -> str:
         """Return ``iteration 3 of 30 · 12 s left``."""
         told = f"iteration {self.step} of {self.steps}" if self.steps > 1 else "computing"
-        if self.stage != "restoring":
+        if self.stage == "recalling":
+            told = f"earlier time points: {told}"
+        elif self.stage != "restoring":
             told = f"{self.stage}: {self.step} tried"
         if self.seconds_left is None or (self.stage != "restoring" and self.fraction < SURE):
             return told

@@ -45,4 +45,4 @@ def turned(batch: Example, random: np.random.Generator, dims: int) -> Example:
         values = np.flip(values, tuple(flips)) if flips else values
         return values.swapaxes(-1, -2) if swap else values
 
-    return Example(**{name: of(values) if values.ndim > 1 else values for name, values in vars(batch).items()})
+    return Example(**{name: values if name == "background" else of(values) for name, values in vars(batch).items()})

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MOST_MEASURED = 400
 """Examples that tell what weights are good for, at the most."""
 
-__all__ = ["Example", "Store", "example_of", "posed", "ranges_of_examples"]
+__all__ = ["Example", "Store", "example_of", "in_a_row", "posed", "ranges_of_examples", "time_points"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Example:
     features : (1 + K + 1 + 3, *frame); anchor : (*object); image : (*frame), background and all; target : (*frame), the truth, or
     photons held back; weight : (*frame), 1 over the variance of the target where that is photons; trusted : (*frame), 1 where
     a pixel was measured; psf : (*kernel), as a pixel sees it;
-    caught : (*frame), 1 / sensitivity; background : ().
+    caught : (*frame), 1 / sensitivity; background : (). Those of a time-lapse have an axis more before all these, the time points.
     """
 
     features: Array
@@ -102,6 +102,20 @@ def example_of(problem: Problem, psf: Array, target: Array, weight: Array | None
         **{k: np.ascontiguousarray(v, np.float32) for k, v in squeezed.items()},
         background=np.array(problem.background / unit, np.float32),
     )
+
+
+def in_a_row(moments: Sequence[Example]) -> Example:
+    """Return the example of a time-lapse; of a single time point that itself."""
+    if len(moments) == 1:
+        return moments[0]
+    return Example(**{each.name: np.stack([getattr(one, each.name) for one in moments]) for each in fields(Example)})
+
+
+def time_points(batch: Example, frames: int) -> list[Example]:
+    """Return a batch of time-lapses (N, T, ...) as one of single images (N, ...) for each time point; for one frame the batch itself."""
+    if frames == 1:
+        return [batch]
+    return [Example(**{name: values[:, time] for name, values in vars(batch).items()}) for time in range(frames)]
 
 
 def _around_frame(thing: Array, blur: Blur, kernel: Sequence[int]) -> Array:
@@ -176,11 +190,11 @@ class Store:
         return self._arrays[name]
 
 
-def ranges_of_examples(store: Store) -> dict[str, tuple[float, float]]:
-    """Return within what the PSF's width and the noise of most examples lie."""
+def ranges_of_examples(store: Store, frames: int = 1) -> dict[str, tuple[float, float]]:
+    """Return within what the PSF's width and the noise of most examples lie; of time-lapses their first time points tell."""
     cases = []
     for number in np.linspace(0, store.count - 1, min(store.count, MOST_MEASURED)).astype(int):
-        one = store.take([int(number)])
+        one = time_points(store.take([int(number)]), frames)[0]
         image = one.image[0] if one.image.ndim == 4 else one.image
         width = float(np.square(one.psf, dtype=np.float64).sum()) ** (-1 / (one.psf.ndim - 1))
         cases.append({"psf_width": width, **noise_of(image, float(one.background[0]))})

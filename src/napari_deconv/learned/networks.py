@@ -3,6 +3,7 @@
     u-net        coarser and coarser and back, what was seen on the way down added on the way up
     deconvnet    mirrored encoder and decoder; maxima are put back where they were taken from
     autoencoder  down to few numbers and back, nothing passed beside: what is not typical is lost, noise first
+    recurrent    the U-Net, and beside it what was kept of the time points before (`recurrence`)
 
 Sizes must be multiples of `total_stride`; `reach` tells how many pixels of the neighbourhood decide a pixel.
 
@@ -22,9 +23,9 @@ from torch import Tensor, nn
 
 from ..settings import Settings, field
 from .blocks import Down, Residual, Up, convolution
+from .training import Layout
 
-__all__ = ["Architecture", "Autoencoder", "DeconvNet", "UNet", "make_body"]
-
+__all__ = ["Architecture", "Autoencoder", "DeconvNet", "UNet", "make_body", "put_back"]
 
 FINEST = 2
 """Residuals at full resolution."""
@@ -33,7 +34,7 @@ FINEST = 2
 class Architecture(Settings):
     """Which network, for how many dimensions, and how large."""
 
-    kind: Literal["u-net", "deconvnet", "autoencoder"] = field("u-net", title="Network", description="Its layout.")
+    kind: Layout = field("u-net", title="Network", description="Its layout.")
     dims: Literal[2, 3] = field(2, title="Dimensions", description="2 for flat images, 3 for stacks.")
     width: int = field(48, title="Width", description="Channels at half resolution; twice as many below.", ge=4, le=256)
     fine: int = field(24, title="Fine width", description="Channels at full resolution.", ge=4, le=128)
@@ -70,6 +71,7 @@ def make_body(architecture: Architecture, inputs: int, outputs: int) -> nn.Modul
         "u-net": UNet,
         "deconvnet": DeconvNet,
         "autoencoder": Autoencoder,
+        "recurrent": UNet,
     }
     return kinds[architecture.kind](architecture, inputs, outputs)
 
@@ -144,7 +146,6 @@ class DeconvNet(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the outputs of (N, C, [Z,] Y, X)."""
         pool = nn.functional.max_pool2d if self.dims == 2 else nn.functional.max_pool3d
-        unpool = nn.functional.max_unpool2d if self.dims == 2 else nn.functional.max_unpool3d
         values, places = torch.relu(self.first(inputs)), []
         for down, stride in zip(self.down, self.strides, strict=True):
             values = torch.relu(down(values))
@@ -152,10 +153,23 @@ class DeconvNet(nn.Module):
             places.append(place)
         values = self.deep(values)
         for level in range(len(self.up) - 1, -1, -1):
-            stride = self.strides[level]
-            values = torch.relu(self.up[level](unpool(values, places[level], stride, stride)))
+            values = torch.relu(self.up[level](put_back(values, places[level], self.strides[level])))
         given: Tensor = self.head(values, inputs)
         return given
+
+
+def put_back(values: Tensor, places: Tensor, stride: tuple[int, ...]) -> Tensor:
+    """Return values (N, C, [Z,] Y, X) on a grid finer by a stride, each at the place that its maximum was taken from, zeros elsewhere.
+
+    places : as pooling gives them, flat indices on the finer grid. The same as torch's unpooling, but with no size written into a trace.
+    """
+    for axis, step in enumerate(stride, start=2):
+        values, places = values.repeat_interleave(step, axis), places.repeat_interleave(step, axis)
+    own = torch.zeros(1, dtype=places.dtype, device=places.device)
+    for axis in range(2, values.ndim):
+        size = values.shape[axis]
+        own = own[..., None] * size + torch.arange(size, device=places.device)
+    return torch.where(places == own, values, torch.zeros_like(values))
 
 
 class Autoencoder(nn.Module):

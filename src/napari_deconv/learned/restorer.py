@@ -12,7 +12,8 @@ c, a trust t):
     result       x1 + sigmoid(t) (x2 - x1)
 
 So it can always fall back on the best of its inputs, never be negative, and add nothing where all of them agree: an even field
-stays even whatever the weights are. The body is told the noise and the PSF's width (`features.ABOUT`).
+stays even whatever the weights are. The body is told the noise and the PSF's width (`features.ABOUT`). A recurrent network mixes
+u(x1) with what it kept of the time points before, within the same bounds (`recurrence`).
 
 References
 ----------
@@ -29,6 +30,7 @@ from torch import Tensor, nn
 
 from .networks import Architecture, make_body
 from .physics import Physics
+from .recurrence import Recall
 
 __all__ = ["INNERMOST", "INPUTS_BESIDE", "Proposal", "Restorer", "finish"]
 
@@ -46,11 +48,15 @@ MIDDLE = (-1.5, -0.5, 1.5)
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a network makes of features: estimate and trust (N, 1, ...), the choice (N, K, ...) among K estimates."""
+    """What a network makes of features: estimate and trust (N, 1, ...), the choice (N, K, ...) among K estimates.
+
+    state : (N, 2, ...) what a recurrent network keeps for the next time point; None from any other.
+    """
 
     estimate: Tensor
     trust: Tensor
     choice: Tensor
+    state: Tensor | None = None
 
 
 class Restorer(nn.Module):
@@ -63,9 +69,13 @@ class Restorer(nn.Module):
         if likely:
             with torch.no_grad():
                 self.body.get_parameter("head.last.bias")[:estimates] = torch.tensor(likely)
+        self.recall = Recall(architecture.dims) if architecture.kind == "recurrent" else None
 
-    def forward(self, features: Tensor, *, fast: bool = False) -> Proposal:
-        """Return the proposal; sizes are multiples of the architecture's total stride. ``fast`` computes the body in bfloat16."""
+    def forward(self, features: Tensor, *, state: Tensor | None = None, fast: bool = False) -> Proposal:
+        """Return the proposal; sizes are multiples of the architecture's total stride. ``fast`` computes the body in bfloat16.
+
+        state : (N, 2, ...) what a recurrent network kept of the time points before; None where there are none.
+        """
         light, about = features[:, : self.estimates + 2], features[:, self.estimates + 2 :]
         dark = torch.pow(10.0, about[:, 1:2]).clamp(LEAST_DARK, MOST_DARK)
         evened = _evened(light[:, :-1], dark)
@@ -74,9 +84,16 @@ class Restorer(nn.Module):
         said = self._said(torch.cat([evened, missed, about - middle], dim=1), fast)
         choice = said[:, : self.estimates].softmax(dim=1)
         mixed = (choice * evened[:, 1:]).sum(dim=1, keepdim=True)
-        change = REACH * torch.tanh(said[:, -2:-1] / REACH) * _spread(evened[:, 1:])
-        root = (mixed + change).clamp(min=0)
-        return Proposal(root * (root + 2 * dark.sqrt()), torch.sigmoid(said[:, -1:]), choice)
+        spread = _spread(evened[:, 1:])
+        root = (mixed + REACH * torch.tanh(said[:, -2:-1] / REACH) * spread).clamp(min=0)
+        trust, counted = said[:, -1:], torch.ones_like(root)
+        if self.recall is not None and state is not None:
+            added, counted, more = self.recall(root, _evened(state[:, :1], dark), state[:, 1:], spread, about - middle)
+            root = (mixed + (root + added - mixed).clamp(-REACH * spread, REACH * spread)).clamp(min=0)
+            trust = trust + more
+        light = root * (root + 2 * dark.sqrt())
+        kept = None if self.recall is None else torch.cat([light, counted], dim=1)
+        return Proposal(light, torch.sigmoid(trust), choice, kept)
 
     def _said(self, inputs: Tensor, fast: bool) -> Tensor:
         """Return what the body says; channels lie innermost in between, which its convolutions are fastest with."""

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..posing import over_pixels
 from .degradations import degraded
+from .lapses import lapse_of
 from .optics import random_psf
 from .shapes import Array, make_texture, place_axes
 from .simulate import FAMILIES, blur_scene, cut_frame, normalised
@@ -38,6 +39,32 @@ class Exposure:
     background: float
 
 
+@dataclass(frozen=True)
+class Lighting:
+    """How a scene is lit and counted: light of a density of 1 and glow beside it in photons, gain, offset and read noise (electrons)."""
+
+    light: float
+    glow: float
+    offset: float
+    gain: float
+    electrons: float
+
+    @classmethod
+    def drawn(cls, brightest: float, photons: tuple[float, float], rng: np.random.Generator) -> Lighting:
+        """Return random lighting of a scene whose brightest pixel is given."""
+        light = float(np.exp(rng.uniform(*np.log(photons)))) / max(brightest, 1e-9)
+        glow = light * brightest * float(np.exp(rng.uniform(np.log(0.005), np.log(1.0)))) + 3 * rng.random()
+        offset = float(rng.choice([0.0, 100.0]))
+        gain = 1.0 if rng.random() < 0.5 else float(np.exp(rng.uniform(np.log(0.3), np.log(20))))
+        return cls(light, glow, offset, gain, float(rng.uniform(0.3, 3.0)) if rng.random() < 0.4 else 0.0)
+
+    def counted(self, seen: Array, rng: np.random.Generator) -> Array:
+        """Return the counts of a blurred density."""
+        expected = seen * self.light + self.glow
+        photons = rng.poisson(np.clip(expected, 0, None)) + self.electrons * rng.standard_normal(expected.shape)
+        return np.clip(self.gain * photons + self.offset, 0, None).astype(np.float32)
+
+
 def expose(
     frame: Shape,
     kernel: Shape,
@@ -46,29 +73,28 @@ def expose(
     given: tuple[Array, Voxel] | None = None,
     spoilt: float = 0.0,
     finer: tuple[int, int, int] = (1, 1, 1),
-) -> Exposure:
-    """Return an exposure of a random scene: the truth on a grid (Z, Y, X) of ``frame``, counts of pixels of ``finer`` voxels (z, y, x).
+    frames: int = 1,
+) -> list[Exposure]:
+    """Return exposures of a random scene: the truth on a grid (Z, Y, X) of ``frame``, counts of pixels of ``finer`` voxels (z, y, x).
 
     photons : the least and the most at the brightest pixel; given : PSF as a pixel sees it and voxel, else they are random;
-    spoilt : share of the images that were compressed or shrunk after they were taken.
+    spoilt : share of the images that were compressed or shrunk after they were taken; frames : time points, see `lapse_of`.
     """
     psf, voxel = given or random_psf(kernel, rng)
     psf = psf if given else over_pixels(psf, finer)
     wide = tuple(size + (width - 1 if size > 1 else 0) for size, width in zip(frame, psf.shape, strict=True))
     density = draw_scene((wide[0], wide[1], wide[2]), voxel, rng)
-    seen = cut_frame(blur_scene(density, psf), frame)[tuple(slice(None, None, times) for times in finer)]
-    light = float(np.exp(rng.uniform(*np.log(photons)))) / max(float(seen.max()), 1e-9)
-    glow = light * float(seen.max()) * float(np.exp(rng.uniform(np.log(0.005), np.log(1.0)))) + 3 * rng.random()
-    offset = float(rng.choice([0.0, 100.0]))
-    gain = 1.0 if rng.random() < 0.5 else float(np.exp(rng.uniform(np.log(0.3), np.log(20))))
-    electrons = float(rng.uniform(0.3, 3.0)) if rng.random() < 0.4 else 0.0
-    expected = seen * light + glow
-    photons_seen = rng.poisson(np.clip(expected, 0, None)) + electrons * rng.standard_normal(expected.shape)
-    counts = np.clip(gain * photons_seen + offset, 0, None).astype(np.float32)
-    if spoilt and rng.random() < spoilt:
-        counts = degraded(counts, rng)
-    truth = cut_frame(density, frame) * np.float32(light * gain)
-    return Exposure(counts, truth, psf, voxel, gain * glow + offset)
+    moments = lapse_of(density, frames, rng) if frames > 1 else [density]
+    lighting, shots = None, []
+    for moment in moments:
+        seen = cut_frame(blur_scene(moment, psf), frame)[tuple(slice(None, None, times) for times in finer)]
+        lighting = lighting or Lighting.drawn(float(seen.max()), photons, rng)
+        counts = lighting.counted(seen, rng)
+        if spoilt and rng.random() < spoilt:
+            counts = degraded(counts, rng)
+        truth = cut_frame(moment, frame) * np.float32(lighting.light * lighting.gain)
+        shots.append(Exposure(counts, truth, psf, voxel, lighting.gain * lighting.glow + lighting.offset))
+    return shots
 
 
 def draw_scene(shape: Shape, voxel: Voxel, rng: np.random.Generator) -> Array:

@@ -23,6 +23,7 @@ __all__ = [
     "kept_models",
     "model_named",
     "read_card",
+    "recurrence_of",
     "remove",
     "shelf",
     "training_folder",
@@ -148,3 +149,12 @@ def read_card(file: Path) -> Mapping[str, Any]:
     if not isinstance(card, dict) or "architecture" not in card:
         raise ValueError(f"{file} holds no weights of napari-deconv: choose another file")
     return card
+
+
+def recurrence_of(weights: str) -> int:
+    """Return from how many time points in a row a recurrent network learned; 1 for any other, and where there is no such file."""
+    try:
+        card = read_card(Path(weights).expanduser())
+    except (ValueError, OSError):
+        return 1
+    return int(card.get("training", {}).get("frames", 1)) if card["architecture"].get("kind") == "recurrent" else 1

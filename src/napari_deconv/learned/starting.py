@@ -34,7 +34,7 @@ def dims_of(image: Image) -> int:
 def simulated(image: Image | None, recipe: Recipe, training: Training, dims: int = 2) -> Simulation:
     """Return simulation through the microscope of an image and a recipe, or through random ones where there is no image."""
     dims = dims if image is None else dims_of(image)
-    random = Simulation(seed=training.seed, spoilt=training.spoilt, finer=training.finer(dims))
+    random = Simulation(seed=training.seed, spoilt=training.spoilt, finer=training.finer(dims), frames=training.row)
     if image is None:
         return random if dims == 2 else replace(random, kernel=STACK_KERNEL)
     psf, voxel = _psf_of(image, recipe, training)
@@ -42,12 +42,12 @@ def simulated(image: Image | None, recipe: Recipe, training: Training, dims: int
 
 
 def own_image(image: Image, recipe: Recipe, training: Training, *, time: int = 0, channel: int = 0) -> OwnImage:
-    """Return a source that learns from one volume of an image alone.
+    """Return a source that learns from one volume of an image alone, a recurrent network's from all time points of a channel.
 
     Raises
     ------
     ValueError
-        when the result is to have a finer grid: nothing in the image itself tells of it.
+        when the result is to have a finer grid, of which nothing in the image itself tells, or there are too few time points.
     """
     if max(training.finer(3)) > 1:
         raise ValueError(
@@ -55,23 +55,24 @@ def own_image(image: Image, recipe: Recipe, training: Training, *, time: int = 0
             "set train.lateral and train.axial to 1, or train from pairs or simulation"
         )
     psf, voxel = _psf_of(image, recipe, training, channel)
-    volume = np.asarray(image.block(time, channel), dtype=np.float32)
-    return OwnImage(volume, psf, voxel, recipe.background, training.seed)
+    counts = _lapse(image, channel) if training.row > 1 else np.asarray(image.block(time, channel), dtype=np.float32)
+    return OwnImage(counts, psf, voxel, recipe.background, training.seed, frames=training.row)
 
 
 def paired(low: Sequence[Image], high: Sequence[Image], recipe: Recipe, training: Training) -> Pairs:
-    """Return a source of pairs of images, every channel and time point of them.
+    """Return a source of pairs of images, every channel and time point of them; for a recurrent network time points in a row.
 
     Raises
     ------
     ValueError
-        when there are none, or their numbers or shapes differ.
+        when there are none, their numbers or shapes differ, or they have too few time points.
     """
     if not low:
         raise ValueError("there are no images to train from: give some of low and as many of high quality")
     psf, voxel = _psf_of(low[0], recipe, training)
     finer = training.finer(dims_of(low[0]))
-    return Pairs(_volumes(low), _volumes(high), psf, voxel, recipe.background, training.seed, finer)
+    worse, better = (_lapses(images) if training.row > 1 else _volumes(images) for images in (low, high))
+    return Pairs(worse, better, psf, voxel, recipe.background, training.seed, finer, training.row)
 
 
 def read_pairs(low: Path, high: Path, read: Any) -> tuple[list[Image], list[Image]]:
@@ -106,6 +107,16 @@ def _volumes(images: Sequence[Image]) -> list[Array]:
         for time in range(image.sizes.get("T", 1))
         for channel in range(image.sizes.get("C", 1))
     ]
+
+
+def _lapse(image: Image, channel: int) -> Array:
+    """Return every time point of a channel, (T, Z, Y, X)."""
+    times = range(image.sizes.get("T", 1))
+    return np.stack([np.asarray(image.block(time, channel), dtype=np.float32) for time in times])
+
+
+def _lapses(images: Sequence[Image]) -> list[Array]:
+    return [_lapse(image, channel) for image in images for channel in range(image.sizes.get("C", 1))]
 
 
 def _psf_of(

@@ -6,7 +6,8 @@ very weights that an uninterrupted run reaches. The loss of a frame is
     10 log10 mean (x - truth)^2                        where the truth is known (dB, so that dim frames count as bright ones do)
     mean (test - b - H x)^2 / variance                 where photons of the image itself are held back
 
-of the result, and to a third of the network's proposal before it answers to the photons.
+of the result, and to a third of the network's proposal before it answers to the photons. A recurrent network goes over the time points
+of each example in their order, and its loss is the mean over them.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..methods.features import ESTIMATES, LIKELY
+from ..methods.features import ESTIMATES
 from .adversary import Adversary
 from .batches import Batch, turned
-from .examples import Example, Store, ranges_of_examples
-from .networks import Architecture
-from .restorer import INNERMOST, Restorer, finish
+from .examples import Example, Store, ranges_of_examples, time_points
+from .members import new_members
+from .restorer import INNERMOST, finish
 from .shapes import Array
 from .sources import Source
 from .training import Training
-from .weights import Card, Weights, has_fast_bfloat16, load_weights, save_weights
+from .weights import Card, Weights, has_fast_bfloat16, save_weights
 
 __all__ = ["TrainingProgress", "train"]
 
@@ -102,6 +103,15 @@ def train(
     if source.finer != training.finer(dims):
         asked, made = (" × ".join(map(str, each)) for each in (training.finer(dims), source.finer))
         raise ValueError(f"the training asks for {asked} voxels a pixel and its examples have {made}: make them alike")
+    if source.frames != training.row:
+        raise ValueError(
+            f"the training asks for {training.row} time points in a row and its examples have {source.frames}: make them alike"
+        )
+    if training.adversarial and not source.supervised:
+        raise ValueError(
+            "an adversary compares results with truths, and an image by itself has none: set train.adversarial=0, or train from pairs "
+            "or simulation"
+        )
     where = Path(folder)
     _claim(where, training, source, resume)
     store = Store(where / "examples", training.images)
@@ -144,8 +154,8 @@ class _Run:
         self.training, self.store, self.supervised, self.device, self.dims = training, store, supervised, device, dims
         torch.manual_seed(training.seed)
         order = INNERMOST[dims]
-        self.members = nn.ModuleList(_new_members(training, dims)).to(device, memory_format=order)  # type: ignore[call-overload]
-        self.averages = nn.ModuleList(_new_members(training, dims)).to(device, memory_format=order)  # type: ignore[call-overload]
+        self.members = nn.ModuleList(new_members(training, dims)).to(device, memory_format=order)  # type: ignore[call-overload]
+        self.averages = nn.ModuleList(new_members(training, dims)).to(device, memory_format=order)  # type: ignore[call-overload]
         self.averages.load_state_dict(self.members.state_dict())
         self.optimiser = torch.optim.AdamW(self.members.parameters(), lr=training.rate, weight_decay=1e-4)
         self.adversary = Adversary(dims, training.rate).to(device) if training.adversarial else None
@@ -198,13 +208,16 @@ class _Run:
         return total
 
     def _loss(self, member: nn.Module, batch: Example) -> Tensor:
-        given = Batch(batch, self.device)
-        proposal = member(given.features, fast=self.fast)
-        result = finish(proposal, given.physics)
-        loss = self._misfit(result, given) + FIRST_SHARE * self._misfit(proposal.estimate, given)
-        if self.adversary is not None:
-            loss = loss + self.training.adversarial * self.adversary.price(result, given.target)
-        return loss
+        state, losses = None, []
+        for moment in time_points(batch, self.training.row):
+            given = Batch(moment, self.device)
+            proposal = member(given.features, state=state, fast=self.fast)
+            result, state = finish(proposal, given.physics), proposal.state
+            loss = self._misfit(result, given) + FIRST_SHARE * self._misfit(proposal.estimate, given)
+            if self.adversary is not None:
+                loss = loss + self.training.adversarial * self.adversary.price(result, given.target)
+            losses.append(loss)
+        return torch.stack(losses).mean()
 
     def _misfit(self, result: Tensor, given: Batch) -> Tensor:
         axes = tuple(range(1, result.ndim))
@@ -215,14 +228,19 @@ class _Run:
     @torch.no_grad()
     def _judge(self) -> tuple[float, tuple[Array, Array, Array]]:
         """Return the loss over the frames that are not learned from, and a crop; keep the averages where they are the best."""
-        losses, crop, size = [], None, self.training.batch
+        losses, crop, size, row = [], None, self.training.batch, self.training.row
         for first in range(0, len(self.judged_by), size):
-            given = Batch(self.store.take(self.judged_by[first : first + size]), self.device)
-            results = torch.stack(
-                [finish(each(given.features, fast=self.fast), given.physics) for each in self.averages]
-            )
-            result = results.mean(dim=0)
-            losses.append((float(self._misfit(result, given)), len(result)))
+            states: list[Tensor | None] = [None] * len(self.averages)
+            batch = self.store.take(self.judged_by[first : first + size])
+            for moment in time_points(batch, row):
+                given = Batch(moment, self.device)
+                said = [
+                    each(given.features, state=state, fast=self.fast)
+                    for each, state in zip(self.averages, states, strict=True)
+                ]
+                states = [each.state for each in said]
+                result = torch.stack([finish(each, given.physics) for each in said]).mean(dim=0)
+                losses.append((float(self._misfit(result, given)), len(result)))
             crop = crop or tuple(_plane(each[0]) for each in (given.physics.image, result, given.target))
         judged = sum(loss * count for loss, count in losses) / sum(count for _, count in losses)
         self.since_best += 1
@@ -262,23 +280,9 @@ class _Run:
         card = Card(
             architecture=self.averages[0].architecture, members=len(self.averages), data=data, command=told,
             training=self.training, steps=self.step, judged=self.best, seconds=round(seconds),
-            device=str(self.device), estimates=ESTIMATES, ranges=ranges_of_examples(self.store),
+            device=str(self.device), estimates=ESTIMATES, ranges=ranges_of_examples(self.store, self.training.row),
         )  # fmt: skip
         return Weights(card, list(self.averages))
-
-
-def _new_members(training: Training, dims: int) -> list[Restorer]:
-    if training.start != "new":
-        known = load_weights(training.start, dims)
-        return [_copy(known.members[number % len(known.members)]) for number in range(training.members)]
-    shape = Architecture(kind=training.network, dims=2 if dims == 2 else 3, width=training.width, fine=training.fine)
-    return [Restorer(shape, len(ESTIMATES), LIKELY) for _ in range(training.members)]
-
-
-def _copy(member: Restorer) -> Restorer:
-    fresh = Restorer(member.architecture, member.estimates)
-    fresh.load_state_dict(member.state_dict())
-    return fresh
 
 
 def _pace(step: int, steps: int) -> float:

@@ -6,16 +6,19 @@ from typing import Literal
 
 from ..settings import Settings, field
 
-__all__ = ["Training"]
+__all__ = ["Layout", "Training"]
+
+Layout = Literal["u-net", "deconvnet", "autoencoder", "recurrent"]
 
 
 class Training(Settings):
     """How to train."""
 
-    network: Literal["u-net", "deconvnet", "autoencoder"] = field(
+    network: Layout = field(
         "u-net",
         title="Network",
-        description="Its layout: a U-Net keeps most detail, a DeconvNet puts maxima back, an autoencoder smooths most.",
+        description="Its layout: a U-Net keeps most detail, a DeconvNet puts maxima back, an autoencoder smooths most; recurrent is a U-Net "
+        "for time-lapses, which carries what it has seen from one time point to the next.",
     )
     start: str = field(
         "bundled",
@@ -41,6 +44,14 @@ class Training(Settings):
         slider="log",
         shown_min=20,
         shown_max=20_000,
+    )
+    frames: int = field(
+        4,
+        title="Time points",
+        description="In a row, that a recurrent network learns from; every other network learns from single ones.",
+        ge=2,
+        le=32,
+        advanced=True,
     )
     batch: int = field(4, title="Batch", description="Frames learned from at once.", ge=1, le=256)
     patch: int = field(
@@ -154,3 +165,8 @@ class Training(Settings):
     def finer(self, dims: int) -> tuple[int, int, int]:
         """Return how many voxels (z, y, x) the result has for each pixel."""
         return (self.axial if dims == 3 else 1), self.lateral, self.lateral
+
+    @property
+    def row(self) -> int:
+        """How many time points in a row an example has."""
+        return self.frames if self.network == "recurrent" else 1

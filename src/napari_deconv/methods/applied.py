@@ -3,6 +3,8 @@
 How sure: noise as strong as the image's own is added to the image several times, and the standard deviation of what becomes of that, of
 every member where there are several, says how far the result hangs on this draw of the noise. The result itself is made of the image as
 it is: a mean over noisier images is worse.
+
+A recurrent network's state is handed on from one time point to the next by the problem (``carried``), one for each member and draw.
 """
 
 from __future__ import annotations
@@ -66,12 +68,12 @@ def spread_of(problem: Problem, weights: Weights, seed: int = 0) -> Generator[Es
         noise = torch.randn(deviation.shape, generator=random).to(deviation)
         noisier = replace(problem, image=(problem.image + deviation * noise).clamp_(min=0), measured=None)
         features = yield from gathered(noisier, draw * STEPS, SPREAD_DRAWS * STEPS)
-        results.append(restore_features(features, noisier, weights).last)
+        results.append(restore_features(features, noisier, weights, draw + 1).last)
     return torch.cat(results).std(dim=0)
 
 
-def restore_features(features: Features, problem: Problem, weights: Weights) -> Results:
-    """Return what the weights' networks make of features."""
+def restore_features(features: Features, problem: Problem, weights: Weights, draw: int = 0) -> Results:
+    """Return what the weights' networks make of features; ``draw`` tells draws of the noise apart, of which each has a state of its own."""
     import torch
 
     from ..learned.restorer import finish
@@ -80,30 +82,55 @@ def restore_features(features: Features, problem: Problem, weights: Weights) -> 
     values = features.values[:, 0] if flat else features.values
     place = problem.place[1:] if flat else problem.place
     with torch.no_grad():
-        said = [propose(member.to(values.device), values[None], place) for member in weights.members]
+        said = []
+        for number, member in enumerate(weights.members):
+            state = _recalled(problem, (draw, number), values)
+            said.append(propose(member.to(values.device), values[None], place, state))
+            _keep(problem, (draw, number), said[-1].state)
         last = [finish(each, physics) for each in said]
     parts = [each.estimate for each in said], [each.trust for each in said], last
     return Results(*(torch.cat(part)[:, 0].reshape(len(said), *features.values.shape[1:]) for part in parts))
 
 
-def propose(member: Any, values: Tensor, place: tuple[int, ...]) -> Any:
+def _recalled(problem: Problem, name: tuple[int, int], values: Tensor) -> Tensor | None:
+    """Return the state (1, planes, [Z,] Y, X) that a network kept of the time point before; None where there is none."""
+    import torch
+
+    kept = None if problem.carried is None else problem.carried.recall(name)
+    return None if kept is None else torch.from_numpy(kept).to(values).reshape(1, -1, *values.shape[1:])
+
+
+def _keep(problem: Problem, name: tuple[int, int], state: Tensor | None) -> None:
+    """Keep a network's state for the next time point."""
+    if problem.carried is not None and state is not None:
+        problem.carried.keep(name, state[0].reshape(-1, *problem.image.shape).float().cpu().numpy())
+
+
+def propose(member: Any, values: Tensor, place: tuple[int, ...], state: Tensor | None = None) -> Any:
     """Return a network's proposal for features (1, C, [Z,] Y, X), piece by piece.
 
     ``place`` is where they begin in the whole image: the network's coarser grids lie alike however the image is cut.
+    ``state`` (1, planes, [Z,] Y, X) is what a recurrent network kept of the time point before.
     """
     import torch
 
     from ..learned.pieces import plan_pieces
+    from ..learned.recurrence import STATES
     from ..learned.restorer import Proposal
 
     stride, dims = member.architecture.total_stride, values.ndim - 2
-    size = values.shape[2:]
-    parts = [torch.empty(1, channels, *size, device=values.device) for channels in (1, 1, member.estimates)]
+    size, every = values.shape[2:], (slice(None), slice(None))
+    planes = [1, 1, member.estimates] + [STATES] * (member.architecture.kind == "recurrent")
+    parts = [torch.empty(1, channels, *size, device=values.device) for channels in planes]
     for piece in plan_pieces(size, place, stride, HALO[dims], MOST[dims]):
-        given = torch.nn.functional.pad(values[(slice(None), slice(None), *piece.outer)], piece.pads)
-        said = member(given)
-        for whole, part in zip(parts, (said.estimate, said.trust, said.choice), strict=True):
-            whole[(slice(None), slice(None), *piece.core)] = part[(slice(None), slice(None), *piece.inner)]
+        given = torch.nn.functional.pad(values[(*every, *piece.outer)], piece.pads)
+        if len(planes) == 3:
+            said = member(given)
+        else:
+            before = None if state is None else torch.nn.functional.pad(state[(*every, *piece.outer)], piece.pads)
+            said = member(given, state=before)
+        for whole, part in zip(parts, (said.estimate, said.trust, said.choice, said.state), strict=False):
+            whole[(*every, *piece.core)] = part[(*every, *piece.inner)]
     return Proposal(*parts)
 
 

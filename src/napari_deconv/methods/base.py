@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..background import VolumeFigures
+    from ..carried import CarriedPart
     from ..noise import Noise
     from .blur import Blur
     from .choice import Choice, Trial
@@ -54,6 +55,7 @@ class Problem:
     finer : how many voxels (z, y, x) a pixel that was measured has, where the object's grid is finer than the pixels.
     at_least : (Z, Y, X) the noise (counts, standard deviation) of saturated pixels, whose counts are the least that they can be, and 0
         elsewhere; None where none is.
+    carried : what the method kept of the time point before, and where it keeps what the next one needs; None where there is but one.
     """
 
     image: Tensor
@@ -68,6 +70,7 @@ class Problem:
     measured: VolumeFigures | None = None
     finer: tuple[int, int, int] = (1, 1, 1)
     at_least: Tensor | None = None
+    carried: CarriedPart | None = None
 
     def counts(self, expected: Tensor, part: tuple[slice, ...] = ()) -> Tensor:
         """Return the image's counts of a part of the frame; of saturated pixels what they are likely to have been, see `censoring`."""
@@ -169,6 +172,11 @@ class Method(Settings):
     def halo(self) -> tuple[int, int, int]:
         """Voxels (z, y, x) of halo that a tile needs at least, whatever the PSF."""
         return 0, 0, 0
+
+    @property
+    def lead(self) -> int:
+        """How many time points before one that is asked for by itself are gone over first, for what the method carries on from them."""
+        return 0
 
     def reaches(self, psf: np.ndarray[Any, Any], axis: int) -> int:
         """Return over how many voxels of an axis what a pixel becomes depends on its neighbours, for a PSF (Z, Y, X): a tile's halo."""

@@ -8,6 +8,9 @@ trained for it. It chooses among them, adds a bounded correction, and one step o
 Who restores is decided once for the whole image: the network where PSF and noise lie within what the weights were trained on and it
 predicts photons that were held back no worse than Richardson-Lucy with automatic iterations does, chance aside; otherwise the latter,
 and the record says so.
+
+Weights of a recurrent network are for time-lapses: the time points of a channel are restored in their order, and each hands on what the
+network kept of it. A time point that is restored by itself begins with nothing; one of a part that was asked for, with the few before it.
 """
 
 from __future__ import annotations
@@ -111,6 +114,13 @@ class Network(Method):
     def halo(self) -> tuple[int, int, int]:
         """What makes tiles as alike as those of Richardson-Lucy, of which the network's estimates are; see `TILE_HALO`."""
         return TILE_HALO
+
+    @property
+    def lead(self) -> int:
+        """Of a recurrent network one time point less than it learned from in a row."""
+        from ..learned.shelf import recurrence_of
+
+        return max(0, recurrence_of(self.weights) - 1)
 
     def choose(self, problem: Problem) -> Generator[Trial, None, Choice]:
         """Return who restores: the network (0), or Richardson-Lucy with so many iterations; held-back photons judge."""

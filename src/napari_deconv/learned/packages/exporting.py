@@ -73,7 +73,7 @@ def export_model(
     FileExistsError
         when the output exists and ``overwrite`` was not asked for.
     FileNotFoundError, ValueError
-        when there are no such weights, or the network cannot be written as torchscript.
+        when there are no such weights, or the network cannot be written as torchscript or is recurrent.
     """
     target = Path(output)
     if target.suffix != ".zip":
@@ -84,6 +84,11 @@ def export_model(
         dims = int(read_card(Path(weights).expanduser())["architecture"]["dims"])
     found = load_weights(weights, dims)
     card = found.card
+    if card.architecture.kind == "recurrent":
+        raise ValueError(
+            "a recurrent network keeps a state from one time point to the next, for which packages have no place: "
+            "share its file of weights as it is (napari-deconv models share)"
+        )
     features = _sample(card)
     script, answer = _scripted(found.members, features, card)
     files = {
