@@ -244,7 +244,7 @@ def test_it_goes_on_from_the_weights_of_a_u_net_and_no_other(tmp_path: Path) -> 
     assert begun.step == 1
     assert np.isfinite(begun.loss)
     file = str(write_network(tmp_path))
-    with pytest.raises(ValueError, match="set train.network=recurrent, or train.start=new"):
+    with pytest.raises(ValueError, match=r"set train\.network=recurrent, or train\.start=new"):
         next_learning(Training(**{**SMALL, "network": "u-net", "start": file}), simulated(1), tmp_path / "plain")
     with pytest.raises(ValueError, match="asks for 3 time points in a row and its examples have 2"):
         next(train(Training(**SMALL), simulated(2), tmp_path / "two"))

@@ -114,7 +114,7 @@ def test_an_adversary_learns_along_and_changes_what_is_learned(tmp_path: Path) -
 
 def test_an_adversary_needs_truths(tmp_path: Path) -> None:
     source = OwnImage(np.ones((1, 40, 64), np.float32), PSF.astype(np.float32))
-    with pytest.raises(ValueError, match="an image by itself has none: set train.adversarial=0"):
+    with pytest.raises(ValueError, match=r"an image by itself has none: set train\.adversarial=0"):
         learned(tmp_path, source, adversarial=0.1)
 
 
