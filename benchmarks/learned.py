@@ -2,7 +2,7 @@
 
 The oracle's iterations and weights are picked for each noisy image with the truth in hand, and so is the background, known or
 estimated: Richardson-Lucy plain up to 200 and accelerated up to 100 iterations, and with total variation of ten weights plain up
-to 113 and accelerated up to 80.
+to 113 and accelerated up to 80 (flat images; stacks stand beside Richardson-Lucy alone).
 Automatic Richardson-Lucy and the network know neither truth nor background. ``--baselines`` computes what does not hang on a network
 and keeps it beside the tables; it goes on from where it was stopped.
 """
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.baselines:
         return 0 if compute_baselines(asked.minutes, chosen) else 1
     baselines = read_baselines()
-    missing = [case.key for case in chosen if set(baselines.get(case.key, {})) != set(BASELINE)]
+    missing = [case.key for case in chosen if set(baselines.get(case.key, {})) != set(asked_of(case))]
     if missing:
         parser.error(f"{len(missing)} baselines are missing, such as {missing[0]}: run it with --baselines first")
     started = time.perf_counter()
@@ -82,11 +82,11 @@ def compute_baselines(minutes: float, asked: Sequence[Case]) -> bool:
         if time.monotonic() > end:
             return False
         found = known.setdefault(case.key, {})
-        missing = [name for name in BASELINE if name not in found]
+        missing = [name for name in asked_of(case) if name not in found]
         if missing:
             image = make_held_out(case)
             found.update({name: BASELINE[name](image) for name in missing})
-            known[case.key] = {name: found[name] for name in BASELINE}
+            known[case.key] = {name: found[name] for name in asked_of(case)}
             if number % DRAWS == 0:
                 keep(known)
     keep(known)
@@ -156,6 +156,11 @@ BASELINE: dict[str, Callable[[HeldOut], Figures]] = {
 """What does not hang on a network: name -> figures of one image."""
 
 
+def asked_of(case: Case) -> list[str]:
+    """Return what a network is compared with on an image."""
+    return [name for name in BASELINE if not (case.is_stack and name == "oracle RL-TV")]
+
+
 def measure(case: Case, baselines: dict[str, Figures], weights: str) -> Iterator[dict[str, Any]]:
     """Yield a row for each method on one noisy image."""
     about = {"family": case.family, "psf": case.psf, "photons": case.photons, "draw": case.draw, "new": case.is_new}
@@ -169,18 +174,16 @@ def measure(case: Case, baselines: dict[str, Figures], weights: str) -> Iterator
     }
 
 
-METHODS = ("input", "automatic RL", "oracle RL", "oracle RL-TV", "network")
-
-
 def as_markdown(report: dict[str, Any]) -> str:
     """Return the tables: PSNR by photons, by family, by PSF, and the other figures."""
     rows = report["rows"]
     lines = [heading("Learned restoration, held out", report)]
     lines += [f"{report['images']} images × {report['draws']} draws of noise; {report['minutes']:.0f} minutes."]
+    kinds = {"trained on": _where(rows, new=False), "never trained on": _where(rows, new=True)}
     parts: dict[str, list[tuple[str, list[dict[str, Any]]]]] = {
         "photons": [*((f"{light}", _where(rows, photons=light)) for light in PHOTONS), ("all", rows)],
         "family": [(name, _where(rows, family=name)) for name in dict.fromkeys(row["family"] for row in rows)],
-        "kind": [("trained on", _where(rows, new=False)), ("never trained on", _where(rows, new=True))],
+        "kind": [(name, found) for name, found in kinds.items() if found],
         "PSF": [(name, _where(rows, psf=name)) for name in dict.fromkeys(row["psf"] for row in rows)],
     }
     for figure, title in (("psnr", "PSNR, dB"), ("ssim", "SSIM"), ("resolution", "Resolved frequency, cycles a pixel")):
@@ -195,11 +198,12 @@ def _where(rows: Sequence[dict[str, Any]], **values: Any) -> list[dict[str, Any]
 
 def _table(parts: Sequence[tuple[str, list[dict[str, Any]]]], figure: str, noun: str) -> str:
     digits = 2 if figure == "psnr" else 3
+    methods = list(dict.fromkeys(row["method"] for row in parts[-1][1]))
     body = []
     for name, rows in parts:
-        means = [np.mean([row[figure] for row in rows if row["method"] == method]) for method in METHODS]
+        means = [np.mean([row[figure] for row in rows if row["method"] == method]) for method in methods]
         body.append([name, *(f"{mean:.{digits}f}" for mean in means), f"{means[-1] - means[-2]:+.{digits}f}"])
-    return as_table([noun, *METHODS, "network − oracle RL-TV"], body)
+    return as_table([noun, *methods, f"network − {methods[-2]}"], body)
 
 
 if __name__ == "__main__":
