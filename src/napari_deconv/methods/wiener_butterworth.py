@@ -8,6 +8,9 @@ scaled to 1 at frequency zero, with f_c the cut-off of each axis and e such that
 
     x  <-  x * B( y / (H x + b) ) / B(1)
 
+Nothing keeps such steps from running away where pixels are saturated and do not say how much is too much. So, after the first few, a
+voxel takes part of its step from Richardson-Lucy, which cannot: as large a part as of its light falls into saturated pixels.
+
 References
 ----------
 Guo et al., "Rapid image deconvolution and multiview fusion for optical microscopy", Nat. Biotechnol. 38 (2020) 1337-1346.
@@ -37,6 +40,8 @@ BAND = 0.02
 """Share of the transfer function's top at which an axis's band is taken to end."""
 MOST = 30.0
 """By how much one step may brighten a voxel at most: the back projector is no likelihood's, and may overshoot."""
+BOLD, SETTLING = 3, 6
+"""Iterations that saturated pixels do not hold back, and after those, how many it takes until they do so wholly."""
 
 
 class WienerButterworth(Iterative):
@@ -100,7 +105,7 @@ class WienerButterworth(Iterative):
         blur, steps = problem.blur, self.steps
         floor = max(TINY * problem.scale, 1e-30)
         carry = self.back_projector(blur)
-        seen = blur.inverse_sensitivity > 0
+        seen, steady = blur.inverse_sensitivity > 0, _share_in_saturated(problem)
         estimate = blur.new_object(max(problem.level, floor)).mul_(seen)
         ratio = torch.ones_like(estimate)
         for step in range(1, steps + 1):
@@ -109,6 +114,9 @@ class WienerButterworth(Iterative):
             if blur.mask is not None:
                 blur.crop(ratio).masked_fill_(blur.mask == 0, 1)
             back = blur.filtered(ratio, carry)
+            if steady is not None:
+                share = min(max((step - BOLD) / SETTLING, 0.0), 1.0)
+                back = torch.lerp(back.clone(), blur.filtered(ratio, blur.conjugate), steady * share)
             estimate.mul_(back.clamp_(min=0, max=MOST))
             yield Estimate(estimate, step, steps)
 
@@ -120,6 +128,14 @@ class WienerButterworth(Iterative):
         carry = carry * (1 + steepness * _band(blur).pow(self.sharpness)).rsqrt()
         scaled: Tensor = carry / carry[0, 0, 0].abs()
         return scaled
+
+
+def _share_in_saturated(problem: Problem) -> Tensor | None:
+    """Return the share of each voxel's light that falls into saturated pixels, on the object grid; None where no pixel is saturated."""
+    if problem.at_least is None:
+        return None
+    saturated = (problem.at_least > 0).to(problem.blur.dtype)
+    return problem.blur.adjoint(saturated).clamp(0, 1)
 
 
 def _band(blur: Blur) -> Tensor:
