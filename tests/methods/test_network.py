@@ -116,6 +116,21 @@ def test_cut_into_pieces_the_networks_answer_is_the_same(monkeypatch: pytest.Mon
     assert float((whole - cut).abs().max()) < 1e-6 * float(whole.max())
 
 
+@pytest.mark.parametrize("axis", [-1, -2])
+def test_all_views_together_do_not_know_how_the_image_lies(axis: int) -> None:
+    import torch
+
+    member = load_weights("bundled", 2).members[0]
+    values = torch.rand(1, 17, 40, 48, generator=torch.Generator().manual_seed(3))[:, : member.estimates + 5]
+    with torch.no_grad():
+        for views, alike in ((1, False), (8, True)):
+            lying = applied.propose(member, values, (0, 0), views=views).estimate
+            mirrored = applied.propose(member, values.flip(axis), (0, 0), views=views).estimate.flip(axis)
+            assert (float((mirrored - lying).abs().max()) < 1e-5 * float(lying.abs().max())) == alike
+        turned = applied.propose(member, values.transpose(-1, -2), (0, 0), views=8).estimate.transpose(-1, -2)
+        assert torch.allclose(turned, lying, rtol=1e-4, atol=1e-5)
+
+
 def test_outside_what_it_was_trained_on_it_falls_back_and_says_so(tmp_path: Path) -> None:
     wide = gaussian_psf((1, 61, 61), sigma=14.0)
     thing = blobs((1, 64, 64), margin=(0, 4, 4), count=20)

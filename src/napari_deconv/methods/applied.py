@@ -4,6 +4,9 @@ How sure: noise as strong as the image's own is added to the image several times
 every member where there are several, says how far the result hangs on this draw of the noise. The result itself is made of the image as
 it is: a mean over noisier images is worse.
 
+A network has learned from frames however they lie, and is no surer of one way to look at them than of another: it may look at an image
+in up to eight views, mirrored and turned, whose mean is nearer the truth than any of them.
+
 A recurrent network's state is handed on from one time point to the next by the problem (``carried``), one for each member and draw.
 """
 
@@ -29,6 +32,8 @@ HALO = {2: (88, 88), 3: (32, 88, 88)}
 """Voxels of neighbourhood beyond which a network of three levels does not look, by dimensions."""
 MOST = {2: 2**20, 3: 2**21}
 """Voxels that a network is given at once, by dimensions."""
+VIEWS = tuple((flips, turns) for turns in (False, True) for flips in ((), (-2, -1), (-2,), (-1,)))
+"""Axes that are mirrored, and whether y and x change places after that: the image itself first."""
 SPREAD_DRAWS = 8
 """How often the noise is drawn anew to see what hangs on it."""
 
@@ -57,7 +62,7 @@ def gathered(problem: Problem, before: int, steps: int) -> Generator[Estimate, N
         yield Estimate(estimate.object, before + estimate.step, steps, estimate.figures)
 
 
-def spread_of(problem: Problem, weights: Weights, seed: int = 0) -> Generator[Estimate, None, Tensor]:
+def spread_of(problem: Problem, weights: Weights, views: int = 1, seed: int = 0) -> Generator[Estimate, None, Tensor]:
     """Yield estimates on the way, and return the standard deviation (Z, Y, X) inside the frame in units of the scale."""
     import torch
 
@@ -68,11 +73,13 @@ def spread_of(problem: Problem, weights: Weights, seed: int = 0) -> Generator[Es
         noise = torch.randn(deviation.shape, generator=random).to(deviation)
         noisier = replace(problem, image=(problem.image + deviation * noise).clamp_(min=0), measured=None)
         features = yield from gathered(noisier, draw * STEPS, SPREAD_DRAWS * STEPS)
-        results.append(restore_features(features, noisier, weights, draw + 1).last)
+        results.append(restore_features(features, noisier, weights, draw + 1, views=views).last)
     return torch.cat(results).std(dim=0)
 
 
-def restore_features(features: Features, problem: Problem, weights: Weights, draw: int = 0) -> Results:
+def restore_features(
+    features: Features, problem: Problem, weights: Weights, draw: int = 0, *, views: int = 1
+) -> Results:
     """Return what the weights' networks make of features; ``draw`` tells draws of the noise apart, of which each has a state of its own."""
     import torch
 
@@ -85,7 +92,7 @@ def restore_features(features: Features, problem: Problem, weights: Weights, dra
         said = []
         for number, member in enumerate(weights.members):
             state = _recalled(problem, (draw, number), values)
-            said.append(propose(member.to(values.device), values[None], place, state))
+            said.append(propose(member.to(values.device), values[None], place, state, views))
             _keep(problem, (draw, number), said[-1].state)
         last = [finish(each, physics) for each in said]
     parts = [each.estimate for each in said], [each.trust for each in said], last
@@ -106,8 +113,8 @@ def _keep(problem: Problem, name: tuple[int, int], state: Tensor | None) -> None
         problem.carried.keep(name, state[0].reshape(-1, *problem.image.shape).float().cpu().numpy())
 
 
-def propose(member: Any, values: Tensor, place: tuple[int, ...], state: Tensor | None = None) -> Any:
-    """Return a network's proposal for features (1, C, [Z,] Y, X), piece by piece.
+def propose(member: Any, values: Tensor, place: tuple[int, ...], state: Tensor | None = None, views: int = 1) -> Any:
+    """Return a network's proposal for features (1, C, [Z,] Y, X), piece by piece, the mean over so many views of each.
 
     ``place`` is where they begin in the whole image: the network's coarser grids lie alike however the image is cut.
     ``state`` (1, planes, [Z,] Y, X) is what a recurrent network kept of the time point before.
@@ -121,17 +128,26 @@ def propose(member: Any, values: Tensor, place: tuple[int, ...], state: Tensor |
     stride, dims = member.architecture.total_stride, values.ndim - 2
     size, every = values.shape[2:], (slice(None), slice(None))
     planes = [1, 1, member.estimates] + [STATES] * (member.architecture.kind == "recurrent")
-    parts = [torch.empty(1, channels, *size, device=values.device) for channels in planes]
+    parts = [torch.zeros(1, channels, *size, device=values.device) for channels in planes]
     for piece in plan_pieces(size, place, stride, HALO[dims], MOST[dims]):
+        before = None if state is None else torch.nn.functional.pad(state[(*every, *piece.outer)], piece.pads)
         given = torch.nn.functional.pad(values[(*every, *piece.outer)], piece.pads)
-        if len(planes) == 3:
-            said = member(given)
-        else:
-            before = None if state is None else torch.nn.functional.pad(state[(*every, *piece.outer)], piece.pads)
-            said = member(given, state=before)
-        for whole, part in zip(parts, (said.estimate, said.trust, said.choice, said.state), strict=False):
-            whole[(*every, *piece.core)] = part[(*every, *piece.inner)]
+        for flips, turns in VIEWS[:views]:
+            for whole, part in zip(parts, _said(member, given, before, flips, turns=turns), strict=True):
+                whole[(*every, *piece.core)] += part[(*every, *piece.inner)] / views
     return Proposal(*parts)
+
+
+def _said(member: Any, given: Tensor, state: Tensor | None, flips: tuple[int, ...], *, turns: bool) -> list[Tensor]:
+    """Return what a network says of one view of a piece, as the piece itself lies: estimate, trust, choice, and the state if it has one."""
+
+    def seen(values: Tensor) -> Tensor:
+        return values.flip(flips).transpose(-1, -2) if turns else values.flip(flips)
+
+    recurrent = {"state": None if state is None else seen(state)} if member.architecture.kind == "recurrent" else {}
+    said = member(seen(given), **recurrent)
+    parts = [said.estimate, said.trust, said.choice] + ([said.state] if recurrent else [])
+    return [(part.transpose(-1, -2) if turns else part).flip(flips) for part in parts]
 
 
 def physics_of(problem: Problem, anchor: Tensor) -> Physics:

@@ -87,6 +87,16 @@ class Network(Method):
         advanced=True,
     )
 
+    views: int = field(
+        4,
+        title="Views",
+        description="The network looks at the image so many times, mirrored and turned, and the mean is taken: 8 come nearest the truth, "
+        "1 is fastest.",
+        ge=1,
+        le=8,
+        advanced=True,
+    )
+
     @property
     def called(self) -> str:
         """What a result is called after: what it shows as well, where that is not a restored image."""
@@ -173,11 +183,11 @@ class Network(Method):
         """Yield the classical estimates on the way, and the network's result."""
         weights, unit, steps = self._load(problem), max(problem.scale, 1e-30), self.steps
         if self.shows == "uncertainty":
-            shown = (yield from spread_of(problem, weights)) * unit
+            shown = (yield from spread_of(problem, weights, self.views)) * unit
             thing = problem.blur.new_object()
         else:
             features = yield from gathered(problem, 0, steps)
-            results = restore_features(features, problem, weights)
+            results = restore_features(features, problem, weights, views=self.views)
             shown = results.trust.mean(dim=0) if self.shows == "trust" else results.last.mean(dim=0) * unit
             thing = features.anchor.mul_(unit)
         if self.shows == "difference":
