@@ -8,8 +8,8 @@ import numpy as np
 import napari_deconv as nd
 
 # A corner of the sample is enough to see the differences, and quick.
-sample = nd.sample("widefield-cells")
-corner = nd.Region({"Y": (0, 64), "X": (0, 64)})
+sample = nd.sample("cells-2d")
+corner = nd.Region({"Y": (0, 96), "X": (0, 96)})
 image, truth = sample.image.crop(corner), sample.truth.crop(corner).numpy()
 
 
