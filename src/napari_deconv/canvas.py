@@ -13,6 +13,8 @@ __all__ = ["SHARE", "as_data", "canvas_bytes", "left_for_tiles", "new_canvas"]
 
 SHARE = 0.25
 """Of the memory that a run may take, the part that its result may have, and its source; a larger one is kept, or left, on disk."""
+UNDER_WAY = 2**24
+"""Bytes that chunks of files take which are being read or written, beside a tile; less is set aside of a small budget."""
 LEAST = 2**24
 """Bytes of a result that stays in memory in any case."""
 CHUNK = (1, 1, 8, 256, 256)
@@ -55,8 +57,9 @@ def canvas_bytes(shape: tuple[int, ...], budget: int) -> int:
 
 
 def left_for_tiles(shape: tuple[int, ...], budget: int) -> int:
-    """Return what of a budget (bytes) is left for tiles beside the canvas of a result."""
-    return max(budget - canvas_bytes(shape, budget), budget // 2)
+    """Return what of a budget (bytes) is left for tiles beside the canvas of a result, and chunks of files where that is on disk."""
+    beside = canvas_bytes(shape, budget) or min(UNDER_WAY, budget // 4)
+    return max(budget - beside, budget // 2)
 
 
 def _bytes_of(shape: tuple[int, ...]) -> int:

@@ -53,12 +53,21 @@ class Known:
         return self.figures[key]
 
     def blur(
-        self, psf: np.ndarray[Any, Any], shape: tuple[int, int, int], device: Any, dtype: Any = None, room: Room = CLOSE
+        self,
+        psf: np.ndarray[Any, Any],
+        shape: tuple[int, int, int],
+        device: Any,
+        dtype: Any = None,
+        room: Room = CLOSE,
+        is_alone: bool = False,
     ) -> Blur:
-        """Return the blur of a PSF and a block's shape, as `Blur` has it; the last two are kept if they are small, or the last one."""
+        """Return the blur of a PSF and a block's shape, as `Blur` has it; the last two are kept if they are small, or the last one.
+
+        is_alone : whether no other may be kept beside it.
+        """
         key = (id(psf), shape, str(device), dtype, room)
         kept, blur = self.blurs.pop(key, (None, None))
-        large = math.prod(plan_object_shape(shape, psf.shape, room)) > LARGE
+        large = is_alone or math.prod(plan_object_shape(shape, psf.shape, room)) > LARGE
         while len(self.blurs) > (0 if large else 1):
             self.blurs.pop(next(iter(self.blurs)))
         if blur is None or kept is not psf:

@@ -28,8 +28,8 @@ SHORTER = (1.0, 0.75, 0.5)
 """Shares of the halo that are tried where memory is scarce."""
 LONG = 3
 """Widths of the PSF from which an axis may have more room than one half width: there it costs little, and only there tiles are cut."""
-PLANES = 16
-"""How many are added to a canvas at once."""
+PLANES = 8
+"""How many are added to a canvas at once: as many as its chunks have, so that one layer of chunks is in memory."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from .progress import Progress
 from .psf.base import Grid
 from .recipe import Recipe
 from .record import describe_choices, describe_psfs, describe_run
-from .running.device import choose_device, choose_precision, is_out_of_memory, plan_budget, release, trim
+from .running.device import choose_device, choose_precision, hold_to_budget, is_out_of_memory, release, trim
 from .running.scarcity import add_in_peace, cut_smaller, in_peace, try_smaller
 from .running.tiles import Tile, plan_seam_check
 
@@ -92,7 +92,7 @@ class _Job:
         self.recipe, self.device, self.known = recipe, device, known
         self.prepared = known.prepare(image, recipe, region)
         self.image, self.region = image, region = self.prepared.image, self.prepared.region
-        self.budget, self.dtype = plan_budget(memory, device), choose_precision(recipe.precision, device)
+        self.budget, self.dtype = hold_to_budget(memory, device), choose_precision(recipe.precision, device)
         self.started = clock.perf_counter()
         channels = range(image.sizes.get("C", 1))[slice(*region.bounds.get("C", (None, None)))]
         self.models = {channel: resolve_psf(image, recipe, channel) for channel in channels}
@@ -223,11 +223,13 @@ class _Job:
         return blur.crop(estimate.object)
 
     def _pose(self, piece: Piece, tile: Tile, *, keeps: bool = True) -> tuple[Blur, Problem]:
-        blur = self.known.blur(piece.psf, tile.outer_shape, self.device, self.dtype, piece.room)
+        figures, alone = self._measured(piece), not tile.is_whole
+        trim()
+        blur = self.known.blur(piece.psf, tile.outer_shape, self.device, self.dtype, piece.room, is_alone=alone)
         untrusted = self.prepared.untrusted(piece.time, piece.channel, piece.outer)
         marks = None if untrusted is None else untrusted[tile.outer]
         pixels = piece.pixels(self.image)[tile.outer]
-        problem = pose_problem(pixels, self._measured(piece), blur, self.image, piece.place(tile), marks)
+        problem = pose_problem(pixels, figures, blur, self.image, piece.place(tile), marks)
         return blur, replace(problem, carried=piece.carried.part(piece.time, tile, self.budget, keeps=keeps))
 
     def _check_seam(self, piece: Piece, tiles: Sequence[Tile], canvas: Any) -> Generator[Progress]:

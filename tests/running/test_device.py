@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+import subprocess
+import sys
+
+import numpy as np
 import pytest
 import torch
 
+import napari_deconv as nd
 from napari_deconv.running.device import choose_device, free_memory, is_out_of_memory, plan_budget, release
+
+restore_module = importlib.import_module("napari_deconv.restore")
 
 
 def test_auto_finds_a_device() -> None:
@@ -53,3 +61,50 @@ def test_out_of_memory_is_told_from_other_errors() -> None:
     assert not is_out_of_memory(RuntimeError("shape mismatch"))
     assert not is_out_of_memory(ValueError("out of memory"))
     release("cpu")
+
+
+KEPT_AFTER = """
+import sys
+from pathlib import Path
+import numpy as np
+from napari_deconv.running.device import give_back_at_once
+
+def held():
+    return 1024 * next(int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines() if "VmRSS" in line)
+
+if sys.argv[1] == "told":
+    give_back_at_once()
+np.ones(2**19)  # freed: from now on, buffers of this size are kept
+before, kept = held(), []
+buffers = []
+for _ in range(12):
+    buffers.append(np.ones(2**19))
+    kept.append(np.ones(2**14))
+buffers.clear()
+print(held() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process holds is read from Linux")
+def test_large_buffers_go_back_when_they_are_freed() -> None:
+    found = {}
+    for asked in ("told", "not told"):
+        ran = subprocess.run([sys.executable, "-c", KEPT_AFTER, asked], check=True, capture_output=True, text=True)
+        found[asked] = int(ran.stdout)
+    assert found["told"] < 2**22
+    if found["not told"] < 2**22:
+        pytest.skip("this C library gives them back by itself")
+
+
+def test_a_run_with_a_stated_memory_says_so_and_one_without_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(restore_module, "give_back_at_once", lambda: told.append("told"))
+    image, recipe = (
+        nd.Image(np.ones((1, 12, 12))),
+        {"psf": {"kind": "gaussian", "sigma": [0, 0.1, 0.1]}, "method": "adjoint"},
+    )
+    image = image.replace(voxel={"Y": 0.1, "X": 0.1})
+    nd.restored(image, recipe, device="cpu")
+    assert not told
+    nd.restored(image, recipe, device="cpu", memory="50MB")
+    assert told == ["told"]

@@ -12,7 +12,7 @@ from ..image import AXES, Image
 __all__ = ["display_ranges", "five_axes", "planes", "slabs"]
 
 Array = np.ndarray[Any, Any]
-MOST = 2**26
+MOST = 2**25
 """Bytes of planes that are read at once, where a plane is not larger."""
 
 
@@ -38,6 +38,7 @@ def planes(image: Image, order: str = "TCZ") -> Iterator[Array]:
     if order == "TCZ":
         for _, _, _, slab in slabs(image):
             yield from slab
+            del slab  # or it would lie beside the next one
         return
     data = five_axes(image)
     for time in range(data.shape[0]):

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..image import Channel, Image
+from ..image import AXES, Channel, Image
 from .axes import resolve_axes
 from .planes import display_ranges, five_axes
 from .provenance import KEY, WHITE, document_of
@@ -27,6 +27,8 @@ __all__ = ["bands", "read_zarr", "write_zarr"]
 
 CHUNK = {"T": 1, "C": 1, "Z": 16, "Y": 256, "X": 256}
 """Pixels of a chunk: 4 MB of float32."""
+BAND = 512
+"""Columns that are written together: with the planes and rows of a chunk 8 MB of float32, however wide the image is."""
 SMALL = 1024
 """Images wider or higher than this get levels of half the size until they are at most that, four at most."""
 UNITS = {"T": "second", "Z": "micrometer", "Y": "micrometer", "X": "micrometer"}
@@ -180,9 +182,8 @@ def write_zarr(path: Path, image: Image) -> None:
     level = _level(root, 0, image.shape, image)
     data = five_axes(image)
     for place in bands(image, level.shape):
-        time, channel, part, rows = place
-        slab = np.asarray(data[time, channel, part, rows])
-        level[_place(image.axes, *place)] = slab if "Z" in image.axes else slab[0]
+        slab = np.asarray(data[place])
+        level[_place(image.axes, place)] = slab if "Z" in image.axes else slab[0]
     count = 1
     while max(level.shape[-2:]) > SMALL and count < 5:
         level = _halved(root, count, level, image)
@@ -199,28 +200,30 @@ def _level(root: Any, number: int, shape: tuple[int, ...], image: Image) -> Any:
     )
 
 
-def bands(image: Image, shape: tuple[int, ...]) -> Iterator[tuple[int, int, slice, slice]]:
-    """Yield (time, channel, planes, rows) that cover an array of this shape, as deep and high as its chunks."""
-    sizes, height = image.sizes, shape[-2]
+def bands(image: Image, shape: tuple[int, ...]) -> Iterator[tuple[int, int, slice, slice, slice]]:
+    """Yield (time, channel, planes, rows, columns) that cover an array of this shape, as deep and high as its chunks."""
+    sizes, (height, width) = image.sizes, shape[-2:]
+    lengths = (range(0, sizes.get("Z", 1), CHUNK["Z"]), range(0, height, CHUNK["Y"]), range(0, width, BAND))
     for time, channel in product(range(sizes.get("T", 1)), range(sizes.get("C", 1))):
-        for plane, row in product(range(0, sizes.get("Z", 1), CHUNK["Z"]), range(0, height, CHUNK["Y"])):
-            yield time, channel, slice(plane, plane + CHUNK["Z"]), slice(row, min(row + CHUNK["Y"], height))
+        for plane, row, column in product(*lengths):
+            rows, columns = slice(row, min(row + CHUNK["Y"], height)), slice(column, min(column + BAND, width))
+            yield time, channel, slice(plane, plane + CHUNK["Z"]), rows, columns
 
 
-def _place(axes: str, time: int, channel: int, part: slice, rows: slice) -> tuple[Any, ...]:
-    where = {"T": time, "C": channel, "Z": part, "Y": rows}
-    return tuple(where[axis] for axis in axes if axis in where)
+def _place(axes: str, place: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return what of (time, channel, planes, rows, columns) these axes have."""
+    return tuple(each for axis, each in zip(AXES, place, strict=True) if axis in axes)
 
 
 def _halved(root: Any, number: int, finer: Any, image: Image) -> Any:
     """Return the next level: the mean of 2 × 2 pixels in Y and X, an odd edge repeated."""
     height, width = finer.shape[-2:]
     level = _level(root, number, (*finer.shape[:-2], -(-height // 2), -(-width // 2)), image)
-    for time, channel, part, rows in bands(image, finer.shape):
-        slab = np.asarray(finer[_place(image.axes, time, channel, part, rows)])  # (Z, Y, X) or (Y, X)
-        coarse = slice(rows.start // 2, -(-rows.stop // 2))
+    for *outer, rows, columns in bands(image, finer.shape):
+        slab = np.asarray(finer[_place(image.axes, (*outer, rows, columns))])  # (Z, Y, X) or (Y, X)
+        coarse = (slice(each.start // 2, -(-each.stop // 2)) for each in (rows, columns))
         values = np.stack([halved(plane) for plane in slab]) if slab.ndim == 3 else halved(slab)
-        level[_place(image.axes, time, channel, part, coarse)] = values
+        level[_place(image.axes, (*outer, *coarse))] = values
     return level
 
 

@@ -5,9 +5,22 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-__all__ = ["DeviceName", "choose_device", "choose_precision", "is_out_of_memory", "plan_budget", "release", "trim"]
+__all__ = [
+    "DeviceName",
+    "choose_device",
+    "choose_precision",
+    "give_back_at_once",
+    "is_out_of_memory",
+    "plan_budget",
+    "release",
+    "trim",
+]
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+MMAP_THRESHOLD, KEPT = -3, 2**21
+ARENA_MAX, ARENAS = -8, 2
+"""The C library's numbers for two of its settings, and what is asked for: bytes from which a buffer is given back when it is freed, and
+the pools that threads take smaller ones from, each of which keeps leavings of its own."""
 SHARE = 0.6
 """Share of the free memory that ``auto`` takes."""
 SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
@@ -93,13 +106,27 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def trim() -> None:
     """Give what the C library keeps of freed memory back to the system, where it is glibc: else one tile's leavings add to the next one's."""
+    _tell_c_library("malloc_trim", 0)
+
+
+def give_back_at_once() -> None:
+    """Have the C library, where it is glibc, give large buffers back as soon as they are freed, in this process from now on.
+
+    By itself it keeps buffers of up to 32 MiB for the next time, and so does the pool of each thread that reads or writes chunks: the
+    leavings came to three times the tile. What is smaller than `KEPT`, as all is that an iteration makes and frees, stays with it.
+    """
+    _tell_c_library("mallopt", MMAP_THRESHOLD, KEPT)
+    _tell_c_library("mallopt", ARENA_MAX, ARENAS)
+
+
+def _tell_c_library(name: str, *words: int) -> None:
     import ctypes
     import sys
 
     if sys.platform == "linux":
-        give_back = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if give_back is not None:
-            give_back(0)
+        told = getattr(ctypes.CDLL(None), name, None)
+        if told is not None:
+            told(*words)
 
 
 def release(device: Any) -> None:
