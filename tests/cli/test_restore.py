@@ -196,3 +196,16 @@ def test_the_output_is_replaced_when_asked(tmp_path: Path, stack: Path, run: Run
     output.write_bytes(b"old")
     assert run("restore", stack, output, *GAUSSIAN, *FEW, "--overwrite").status == 0
     assert read(output).shape == read(stack).shape
+
+
+def test_double_precision_is_a_flag_and_stays_in_the_history(tmp_path: Path, stack: Path, run: Run) -> None:
+    for precision in ("single", "double"):
+        words = (*GAUSSIAN, *FEW, "--set", "background=20", "--set", f"precision={precision}")
+        assert run("restore", stack, tmp_path / f"{precision}.ome.tif", *words).status == 0
+    single, double = (read(tmp_path / f"{each}.ome.tif") for each in ("single", "double"))
+    assert double.dtype == np.float32
+    assert double.history[-1]["recipe"]["precision"] == "double"
+    assert 0 < np.abs(double.numpy() - single.numpy()).max() < 1e-4 * single.numpy().max()
+    answer = run("restore", stack, tmp_path / "x.tif", *GAUSSIAN, "--set", "precision=quadruple")
+    assert answer.status == 2
+    assert "precision: must be 'single' or 'double' (given 'quadruple')" in answer.err

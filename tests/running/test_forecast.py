@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 import napari_deconv as nd
+from napari_deconv.methods.blur import plan_object_shape
+from napari_deconv.posing import compute_psf
 from napari_deconv.running.forecast import Forecast, Pace, costing, forecast, in_bytes, in_words
 
 PSF = {"kind": "gaussian", "sigma": [0.3, 0.15, 0.15]}
@@ -103,3 +106,16 @@ def test_only_a_method_that_iterates_has_iterations_to_reckon() -> None:
         asked = nd.Recipe(psf=PSF, method={"kind": kind})
         found[kind] = forecast(image(), asked, device="cpu", pace=pace).is_guess
     assert found == {"wiener": False, "landweber": True}
+
+
+def test_the_memory_that_is_foretold_follows_the_tile_and_stays_within_what_may_be_taken() -> None:
+    made, asked = image((16, 300, 300)), recipe(2).replace(background=20.0)
+    told = [forecast(made, asked, device="cpu", memory=f"{size}MB", pace=known_pace(2)) for size in (400, 60, 30, 20)]
+    assert told[0].tiles == 1
+    assert all(later.peak < before.peak for before, later in pairwise(told))
+    assert all(later.tiles > before.tiles for before, later in pairwise(told))
+    result = 4 * 16 * 300 * 300
+    for each in told:
+        assert each.fits
+        padded = np.prod(plan_object_shape(each.tile, compute_psf(made, asked).shape))
+        assert each.peak - result == pytest.approx(4 * asked.volumes * padded, rel=0.15)
