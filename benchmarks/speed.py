@@ -24,6 +24,7 @@ from napari_deconv.methods.blur import plan_object_shape
 
 from .phantoms import make_psf
 from .report import add_arguments, as_table, circumstances, finish, heading, installed
+from .start_up import measure_start_up, start_up_table
 
 CASES = {
     "64×256×256, PSF 33×33×33": ((64, 256, 256), (33, 33, 33)),
@@ -32,7 +33,7 @@ CASES = {
     "1×1024×1024, PSF 1×65×65": ((1, 1024, 1024), (1, 65, 65)),
 }
 FLOOR = "four real FFTs"
-LIBRARIES = ("torch", "scipy", "ducc0")
+LIBRARIES = ("torch", "scipy", "ducc0", "pyFFTW")
 """The floor is the fastest of these that is installed."""
 METHODS: dict[str, dict[str, Any]] = {
     "Richardson-Lucy, plain": {"acceleration": "none"},
@@ -44,12 +45,6 @@ METHODS: dict[str, dict[str, Any]] = {
     "landweber": {"kind": "landweber"},
 }
 STEPS = 10_000
-COMMANDS = {
-    "napari-deconv --help": ("-m", "napari_deconv", "--help"),
-    "napari-deconv methods": ("-m", "napari_deconv", "methods"),
-    "import napari_deconv": ("-c", "import napari_deconv"),
-    "python that does nothing": ("-c", ""),
-}
 
 
 def pose(case: str, device: str = "cpu") -> Any:
@@ -92,9 +87,15 @@ def four_transforms(library: str, thing: Any, axes: tuple[int, ...]) -> Callable
             fft.irfftn(fft.rfftn(values, axes=axes, workers=threads), s=shape, axes=axes, workers=threads)
             for _ in range(2)
         ]
+    half = np.empty((*values.shape[:2], values.shape[2] // 2 + 1), dtype=np.complex64)
+    return {"ducc0": _by_ducc, "pyFFTW": _by_fftw}[library](values, half, axes, threads)
+
+
+def _by_ducc(
+    values: np.ndarray[Any, Any], half: np.ndarray[Any, Any], axes: tuple[int, ...], threads: int
+) -> Callable[[], Any]:
     import ducc0
 
-    half = np.empty((*values.shape[:2], values.shape[2] // 2 + 1), dtype=np.complex64)
     back = np.empty_like(values)
 
     def transform() -> None:
@@ -103,6 +104,19 @@ def four_transforms(library: str, thing: Any, axes: tuple[int, ...]) -> Callable
             ducc0.fft.c2r(half, axes=axes, lastsize=values.shape[2], forward=False, inorm=2, out=back, nthreads=threads)
 
     return transform
+
+
+def _by_fftw(
+    values: np.ndarray[Any, Any], half: np.ndarray[Any, Any], axes: tuple[int, ...], threads: int
+) -> Callable[[], Any]:
+    """Return the same by FFTW, its plans measured beforehand."""
+    import pyfftw
+
+    source, target = pyfftw.empty_aligned(values.shape, "float32"), pyfftw.empty_aligned(half.shape, "complex64")
+    there = pyfftw.FFTW(source, target, axes=axes, threads=threads)
+    back = pyfftw.FFTW(target, source, axes=axes, direction="FFTW_BACKWARD", threads=threads)
+    source[...] = values
+    return lambda: [(there.execute(), back(normalise_idft=True)) for _ in range(2)]
 
 
 def libraries(device: str) -> list[str]:
@@ -121,7 +135,7 @@ def measure_iterations(case: str, rounds: int, device: str) -> list[dict[str, An
     seconds: dict[str, list[float]] = {name: [] for name in turns}
     for _ in range(rounds):
         for name, turn in turns.items():
-            seconds[name].append(_timed(turn, device))
+            seconds[name].append(timed(turn, device))
     fastest = min(floors, key=lambda name: min(seconds[name]))
     floor = min(seconds[fastest])
     told = {f"{FLOOR} ({fastest})": seconds[fastest]} | {name: seconds[name] for name in METHODS}
@@ -138,13 +152,13 @@ def measure_growth(rounds: int, most: float) -> list[dict[str, float]]:
             break
         CASES["growth"] = (shape, (5, 5, 5))
         turn = start("Richardson-Lucy, plain", pose("growth"))
-        taken = [_timed(turn, "cpu") for _ in range(rounds + 1)][1:]
+        taken = [timed(turn, "cpu") for _ in range(rounds + 1)][1:]
         rows.append({"voxels": side**3, "seconds": min(taken), "nanoseconds_a_voxel": min(taken) / side**3 * 1e9})
     CASES.pop("growth", None)
     return rows
 
 
-def _timed(turn: Callable[[], Any], device: str) -> float:
+def timed(turn: Callable[[], Any], device: str) -> float:
     """Return the seconds of one call, the device's queue drained before and after."""
     import torch
 
@@ -199,17 +213,6 @@ def _peak_bytes() -> int:
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
-def measure_start_up(rounds: int, names: Sequence[str] = tuple(COMMANDS)) -> list[dict[str, Any]]:
-    """Return a row a command: the seconds from start to end."""
-    seconds: dict[str, list[float]] = {name: [] for name in names}
-    for _ in range(rounds):
-        for name in names:
-            started = time.perf_counter()
-            subprocess.run([sys.executable, *COMMANDS[name]], check=True, capture_output=True)
-            seconds[name].append(time.perf_counter() - started)
-    return [{"name": name, **_spread(taken)} for name, taken in seconds.items()]
-
-
 def as_markdown(report: dict[str, Any]) -> str:
     """Return the report's tables."""
     lines = [heading("Speed", report), f"{report['threads']} threads on {report['device']}, {report['rounds']} rounds."]
@@ -220,9 +223,7 @@ def as_markdown(report: dict[str, Any]) -> str:
     if report["growth"]:
         rows = [[f"{row['voxels'] / 1e6:.0f}", f"{row['nanoseconds_a_voxel']:.1f}"] for row in report["growth"]]
         lines += ["", "## A plain iteration by size", "", as_table(["million voxels", "ns a voxel"], rows)]
-    lines += ["", "## Start-up", "", as_table(["", "minimum, s", "median, s"], [
-        [row["name"], f"{row['minimum']:.2f}", f"{row['median']:.2f}"] for row in report["start_up"]
-    ])]  # fmt: skip
+    lines += ["", "## Start-up", "", start_up_table(report["start_up"])]
     return "\n".join(lines) + "\n"
 
 
@@ -243,6 +244,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--case", action="append", choices=list(CASES), help="one size only; may be repeated")
+    parser.add_argument(
+        "--start-up", type=int, default=5, metavar="ROUNDS", help="rounds of commands that start and end"
+    )
+    parser.add_argument("--name", default="speed", help="of the files that are written")
     parser.add_argument("--peak", nargs=2, metavar=("CASE", "NAME"), help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
     if asked.peak:
@@ -260,13 +265,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "padded": {case: "×".join(map(str, plan_object_shape(*CASES[case]))) for case in cases},
         "iterations": {case: measure_iterations(case, asked.rounds, asked.device) for case in cases},
         "growth": measure_growth(asked.rounds, asked.growth) if asked.device == "cpu" else [],
-        "start_up": measure_start_up(5),
+        "start_up": measure_start_up(asked.start_up) if asked.start_up else [],
     }
     for case, rows in report["iterations"].items():
         for row in rows:
             if asked.device == "cpu" and sys.platform == "linux" and row["name"] in METHODS:
                 row["peak_volumes"] = round(measure_memory(case, row["name"]), 2)
-    finish("speed" if asked.device == "cpu" else f"speed-{asked.device}", report, as_markdown(report), asked)
+    finish(asked.name if asked.device == "cpu" else f"{asked.name}-{asked.device}", report, as_markdown(report), asked)
     return 0
 
 

@@ -13,7 +13,7 @@ import torch
 import napari_deconv as nd
 from napari_deconv.running.device import choose_device, free_memory, is_out_of_memory, plan_budget, release
 
-restore_module = importlib.import_module("napari_deconv.restore")
+device_module = importlib.import_module("napari_deconv.running.device")
 
 
 def test_auto_finds_a_device() -> None:
@@ -98,7 +98,7 @@ def test_large_buffers_go_back_when_they_are_freed() -> None:
 
 def test_a_run_with_a_stated_memory_says_so_and_one_without_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
-    monkeypatch.setattr(restore_module, "give_back_at_once", lambda: told.append("told"))
+    monkeypatch.setattr(device_module, "give_back_at_once", lambda: told.append("told"))
     image, recipe = (
         nd.Image(np.ones((1, 12, 12))),
         {"psf": {"kind": "gaussian", "sigma": [0, 0.1, 0.1]}, "method": "adjoint"},

@@ -10,6 +10,7 @@ __all__ = [
     "choose_device",
     "choose_precision",
     "give_back_at_once",
+    "hold_to_budget",
     "is_out_of_memory",
     "plan_budget",
     "release",
@@ -82,6 +83,13 @@ def plan_budget(memory: str | int | float = "auto", device: Any = "cpu") -> int:
     if size <= 0:
         raise ValueError(f"memory '{memory}' is no size: write for example 4GB, 512MiB or auto")
     return size
+
+
+def hold_to_budget(memory: str | int | float = "auto", device: Any = "cpu") -> int:
+    """Return the same for a run that begins now; where a size is given, freed memory goes back to the system, so that it holds."""
+    if memory != "auto":
+        give_back_at_once()
+    return plan_budget(memory, device)
 
 
 def free_memory(device: Any) -> int:
