@@ -14,6 +14,7 @@ from .methods.blur import CLOSE, Blur, Room, plan_object_shape
 from .methods.choice import Choice
 from .preparing import Prepared, prepare
 from .recipe import Recipe
+from .running.device import trim
 
 __all__ = ["Known"]
 
@@ -70,6 +71,8 @@ class Known:
         large = is_alone or math.prod(plan_object_shape(shape, psf.shape, room)) > LARGE
         while len(self.blurs) > (0 if large else 1):
             self.blurs.pop(next(iter(self.blurs)))
+        if is_alone:
+            trim()
         if blur is None or kept is not psf:
             blur = Blur(psf, shape, device, dtype, room)
         self.blurs[key] = (psf, blur)

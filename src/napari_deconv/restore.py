@@ -224,7 +224,6 @@ class _Job:
 
     def _pose(self, piece: Piece, tile: Tile, *, keeps: bool = True) -> tuple[Blur, Problem]:
         figures, alone = self._measured(piece), not tile.is_whole
-        trim()
         blur = self.known.blur(piece.psf, tile.outer_shape, self.device, self.dtype, piece.room, is_alone=alone)
         untrusted = self.prepared.untrusted(piece.time, piece.channel, piece.outer)
         marks = None if untrusted is None else untrusted[tile.outer]
