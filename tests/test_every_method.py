@@ -44,6 +44,10 @@ def other_values(field: Described) -> Iterator[Any]:
             yield "auto"
 
 
+OF_NETWORKS = ("fallback", "shows", "compared", "views")
+"""Fields of the network that do nothing where Richardson-Lucy restores instead, or show no restored image: `test_network.py` has them."""
+
+
 def cases() -> list[Any]:
     """Return every method at its defaults and with one field changed at a time."""
     table = []
@@ -53,10 +57,7 @@ def cases() -> list[Any]:
         table.append(pytest.param({"kind": kind}, id=kind))
         few = {"iterations": 12} if "iterations" in method.model_fields else {}
         for field in describe(method):
-            if field.name in (
-                "fallback",
-                "shows",
-            ):  # without its fallback the network is for flat images: test_network.py
+            if kind == "network" and field.name in OF_NETWORKS:
                 continue
             for value in other_values(field):
                 name = (
@@ -132,7 +133,6 @@ def test_scales_with_the_image(case: Case, factor: float, tmp_path: Path, plainl
 
 WITHOUT_EFFECT = {
     "richardson-lucy-acceleration-none": "with so few iterations the automatic choice is none",
-    "network-compared-14": "Richardson-Lucy restores stacks",
 }
 
 

@@ -39,6 +39,8 @@ __all__ = ["Network"]
 
 DRAWS = 2
 """Splits of the noise that judge between the network and Richardson-Lucy."""
+VIEWS_TAKEN = {2: 4, 3: 1}
+"""Views where their number is left open, by dimensions."""
 SURE = 2.0
 """Standard errors by which the network must be the worse, place by place, to be left."""
 TILE_HALO = (4, 12, 12)
@@ -87,11 +89,11 @@ class Network(Method):
         advanced=True,
     )
 
-    views: int = field(
-        4,
+    views: int | None = field(
+        None,
         title="Views",
         description="The network looks at the image so many times, mirrored and turned, and the mean is taken: 8 come nearest the truth, "
-        "1 is fastest.",
+        "1 is fastest. Of itself it takes 4 of flat images, and 1 of stacks, where more help little and take long.",
         ge=1,
         le=8,
         advanced=True,
@@ -182,12 +184,13 @@ class Network(Method):
     def iterate(self, problem: Problem) -> Generator[Estimate]:
         """Yield the classical estimates on the way, and the network's result."""
         weights, unit, steps = self._load(problem), max(problem.scale, 1e-30), self.steps
+        views = self.views or VIEWS_TAKEN[_dims_of(problem)]
         if self.shows == "uncertainty":
-            shown = (yield from spread_of(problem, weights, self.views)) * unit
+            shown = (yield from spread_of(problem, weights, views)) * unit
             thing = problem.blur.new_object()
         else:
             features = yield from gathered(problem, 0, steps)
-            results = restore_features(features, problem, weights, views=self.views)
+            results = restore_features(features, problem, weights, views=views)
             shown = results.trust.mean(dim=0) if self.shows == "trust" else results.last.mean(dim=0) * unit
             thing = features.anchor.mul_(unit)
         if self.shows == "difference":
