@@ -108,13 +108,20 @@ def test_an_even_field_stays_even_through_the_weights(level: float, tmp_path: Pa
     assert result.mean() == pytest.approx(0.9 * level, rel=0.01)
 
 
-def test_light_is_kept_to_a_hundredth_and_the_residual_is_noise(tmp_path: Path) -> None:
-    image, _ = dense(photons=100.0)
+@pytest.mark.parametrize("photons", [100.0, 1000.0])
+def test_light_is_kept_to_a_hundredth_and_the_residual_is_noise(photons: float, tmp_path: Path) -> None:
+    image, _ = dense(photons=photons)
     result = restored(image, WIDE, tmp_path, SURE, background=2.0).numpy()
     inside = (slice(None), slice(8, -8), slice(8, -8))
     expected = blurred(result, WIDE)[inside] + 2.0
     assert expected.sum() == pytest.approx(image[inside].sum(dtype=float), rel=0.01)
-    assert 0.85 < float(np.mean((image[inside] - expected) ** 2 / expected)) < 1.25
+    assert 0.85 < float(np.mean((image[inside] - expected) ** 2 / expected)) < 1.1
+
+
+def test_counts_times_three_give_three_times_the_result(tmp_path: Path) -> None:
+    image, _ = dense((1, 72, 72), photons=100.0)
+    once, thrice = (restored(k * image, WIDE, tmp_path, SURE, background=2.0 * k).numpy() for k in (1, 3))
+    np.testing.assert_allclose(thrice / 3, once, atol=2e-3 * float(once.max()))
 
 
 def test_cut_into_pieces_the_networks_answer_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

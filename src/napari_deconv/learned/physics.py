@@ -5,6 +5,12 @@ For an estimate x inside the frame, completed by the light beyond it, the step i
     x  <-  x / s * H'( y / (H x + b) )
 
 so that gradients flow through it in training, and the same lines run when an image is restored.
+
+A network that has learned from images whose background was estimated too high, as that of haze always is, says more light than the image
+has over it. Where an image is restored, the light of every neighbourhood is therefore made that of the image, S being a mean over it, first
+of wide neighbourhoods and then of narrow ones:
+
+    x  <-  x ( S(y - b) + e ) / ( S(H x) + e )
 """
 
 from __future__ import annotations
@@ -19,6 +25,12 @@ __all__ = ["Physics", "transform_psfs"]
 
 LEAST = 1e-6
 """Smallest expected light, in units of the scale, that a ratio is formed with."""
+NEIGHBOURS = (17, 9)
+"""Pixels a side over which light is averaged, twice; a third of that along z."""
+FAINT = 0.005
+"""Light e, in units of the scale, below which next to nothing is changed."""
+MOST_RELIT = 4.0
+"""Factor of a neighbourhood's light, at the most."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +74,15 @@ class Physics:
         back = self._framed(self._filtered(torch.nn.functional.pad(ratio, self._pads(ratio)), self.otf.conj()))
         return estimate * back.clamp(min=0) * self.inverse_sensitivity
 
+    def relit(self, estimate: Tensor) -> Tensor:
+        """Return the estimates with as much light in every neighbourhood, seen through the microscope, as the images have there."""
+        light = self.image - self.background
+        for size in NEIGHBOURS:
+            seen, trusted = self.seen(estimate), 1.0 if self.mask is None else self.mask
+            factor = (_near(light * trusted, size) + FAINT) / (_near(seen * trusted, size) + FAINT)
+            estimate = estimate * factor.clamp(1 / MOST_RELIT, MOST_RELIT)
+        return estimate
+
     def _pads(self, framed: Tensor) -> list[int]:
         pads: list[int] = []
         for margin, size, whole in zip(self.margin, framed.shape[2:], self.anchor.shape[2:], strict=True):
@@ -77,6 +98,16 @@ class Physics:
         for axis, margin, size in zip(self.axes, self.margin, self.image.shape[2:], strict=True):
             objects = objects.narrow(axis, margin, size)
         return objects
+
+
+def _near(values: Tensor, size: int) -> Tensor:
+    """Return the mean over so many neighbours of each pixel in y and x, (N, 1, ...), the near ones counting most."""
+    flat = values.ndim == 4
+    sizes = (size, size) if flat else (size // 6 * 2 + 1, size, size)
+    pool = torch.nn.functional.avg_pool2d if flat else torch.nn.functional.avg_pool3d
+    for _ in range(2):
+        values = pool(values, sizes, 1, tuple(each // 2 for each in sizes), count_include_pad=False)
+    return values
 
 
 def transform_psfs(psfs: Tensor, shape: Sequence[int]) -> Tensor:

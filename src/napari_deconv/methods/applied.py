@@ -42,7 +42,7 @@ SPREAD_DRAWS = 8
 class Results:
     """What each of the networks makes of features, (N, Z, Y, X) inside the frame in units of the scale.
 
-    first : before the photons correct it; trust : how far they do, 0 to 1; last : after that.
+    first : before the photons correct it; trust : how far they do, 0 to 1; last : after that, with the light that the image has.
     """
 
     first: Tensor
@@ -94,7 +94,7 @@ def restore_features(
             state = _recalled(problem, (draw, number), values)
             said.append(propose(member.to(values.device), values[None], place, state, views))
             _keep(problem, (draw, number), said[-1].state)
-        last = [finish(each, physics) for each in said]
+        last = [physics.relit(finish(each, physics)) for each in said]
     parts = [each.estimate for each in said], [each.trust for each in said], last
     return Results(*(torch.cat(part)[:, 0].reshape(len(said), *features.values.shape[1:]) for part in parts))
 

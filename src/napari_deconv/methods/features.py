@@ -6,9 +6,11 @@
     about      three even planes: log10 of the noise of light as bright as the scale, log10 of the light whose own noise equals that
                of the dark, and the natural logarithm of the PSF's width in voxels
 
-Being made by the engine's own methods, they know the PSF, the mask of saturated pixels and the light from beyond the frame; counts
-times any factor give the same. With noise of variance a v + c at light v (both in units of the scale), about is log10 sqrt a, log10 c / a
-and ln (1 / sum h^2)^(1 / dimensions).
+Being made by the engine's own methods, they know the PSF, the mask of saturated pixels and the light from beyond the frame. Counts
+times any factor give the same: the methods are given the image in units of its scale, rounded to a grid that is far finer than any noise.
+Without the grid, roundings of the seventh digit would grow to a tenth of the scale in single pixels of the estimates with much total
+variation, which swing about an even field. With noise of variance a v + c at light v (both in units of the scale), about is log10 sqrt a,
+log10 c / a and ln (1 / sum h^2)^(1 / dimensions).
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .base import Estimate, Problem
@@ -26,7 +28,17 @@ from .richardson_lucy import RichardsonLucy
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["ABOUT", "ESTIMATES", "LIKELY", "STEPS", "Features", "case_of", "gather_features", "hold_between"]
+__all__ = [
+    "ABOUT",
+    "ESTIMATES",
+    "LIKELY",
+    "STEPS",
+    "Features",
+    "case_of",
+    "gather_features",
+    "hold_between",
+    "in_units",
+]
 
 DEPTHS = (3, 6, 12, 25, 60)
 SMOOTH = {0.01: (25,), 0.06: (8, 25)}
@@ -46,6 +58,8 @@ LIKELY = (-1.0, 1.0, 1.0, 0.0, -1.0, 1.0, 1.0, 1.0, -1.0, -2.0, -4.0)
 """Logits of the shares that a new network begins with: most of it is taken from what is neither cautious nor converged."""
 ABOUT = ("noise", "dark", "width")
 """Names of the even planes."""
+GRID = 2.0**-16
+"""Step, in units of the scale, to which light is rounded before the methods see it in single precision."""
 FAINTEST = 1e-6
 """Least variance, in squares of the scale, that a logarithm is taken of."""
 STEPS = max(DEPTHS) + sum(max(depths) for depths in SMOOTH.values()) + len(NOISES)
@@ -68,7 +82,8 @@ def gather_features(problem: Problem) -> Generator[Estimate, None, Features]:
     """Yield every estimate on the way, the nearest to a result last, and return the features."""
     import torch
 
-    blur, unit = problem.blur, max(problem.scale, 1e-30)
+    blur, unit, asked = problem.blur, max(problem.scale, 1e-30), problem
+    problem = in_units(problem)
     found: dict[str, Tensor] = {}
     runs = [*((f"tv-{weight:g}", depths, weight) for weight, depths in SMOOTH.items()), ("rl", DEPTHS, 0.0)]
     done, anchor = 0, blur.new_object()
@@ -76,26 +91,44 @@ def gather_features(problem: Problem) -> Generator[Estimate, None, Features]:
         done += 1
         with closing(Wiener(noise=noise, fall=0, length=1, border="mirrored").iterate(problem)) as estimates:
             for estimate in estimates:
-                found[f"wiener-{noise:g}"] = blur.crop(estimate.object) * ((1 + noise) / unit)
-                yield Estimate(estimate.object, done, STEPS)
+                found[f"wiener-{noise:g}"] = blur.crop(estimate.object) * (1 + noise)
+                yield Estimate(estimate.object * unit, done, STEPS)
     for name, depths, tv in runs:
         method = RichardsonLucy(iterations=max(depths), acceleration="heavy-ball", tv=tv)
         with closing(method.iterate(problem)) as estimates:
             for estimate in estimates:
                 done += 1
                 if estimate.step in depths:
-                    found[f"{name}-{estimate.step}"] = blur.crop(estimate.object) / unit
+                    found[f"{name}-{estimate.step}"] = blur.crop(estimate.object).clone()
                 if name == "rl" and estimate.step == ANCHOR:
-                    anchor = estimate.object / unit
-                yield Estimate(estimate.object, done, STEPS)
+                    anchor = estimate.object.clone()
+                yield Estimate(estimate.object * unit, done, STEPS)
     hold_between(
         [found[name] for name in ESTIMATES if name.startswith("tv")], [found[f"rl-{depth}"] for depth in DEPTHS]
     )
-    light = (problem.image - problem.background) / unit
+    light = problem.image - problem.background
     missed = blur.adjoint(light - blur.forward(anchor)).mul_(blur.inverse_sensitivity)
-    about = [torch.full_like(light, value) for value in case_of(problem).values()]
+    about = [torch.full_like(light, value) for value in case_of(asked).values()]
     channels = [light, *(found[name] for name in ESTIMATES), blur.crop(missed), *about]
     return Features(torch.stack(channels).float(), anchor.float())
+
+
+def in_units(problem: Problem) -> Problem:
+    """Return the problem in units of its scale, its light rounded to `GRID` (not in double precision, which needs no such help)."""
+    import torch
+
+    unit = max(problem.scale, 1e-30)
+    step = GRID if problem.image.dtype == torch.float32 else 2.0**-40
+
+    wide = (
+        problem.image.cpu() if problem.image.device.type == "mps" else problem.image
+    )  # which knows no double precision
+    image = ((wide.double() / (unit * step)).round_() * step).to(problem.image)
+    return replace(
+        problem, image=image, background=round(problem.background / (unit * step)) * step, scale=1.0,
+        level=round(problem.level / (unit * step)) * step, lift=problem.lift / unit, measured=None, volume=None,
+        at_least=None if problem.at_least is None else problem.at_least / unit,
+    )  # fmt: skip
 
 
 def case_of(problem: Problem) -> dict[str, float]:

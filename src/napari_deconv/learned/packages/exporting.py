@@ -230,7 +230,8 @@ ones, of Richardson-Lucy after 12 iterations. The last three are even: where noi
 ## What it answers
 
 For each member: `estimate` x1, `trust` t, and its share of each estimate. The result is s (x1 + t (x2 - x1)), where x2 is one step of
-Richardson-Lucy from x1; members are averaged.
+Richardson-Lucy from x1, and then, where wide and narrow neighbourhoods show more or less light than the image over its background, that
+ratio is multiplied in; members are averaged.
 
 In napari-deconv all of this is done by itself: choose the method Community model and this file.
 
