@@ -78,8 +78,10 @@ def test_where_all_estimates_agree_nothing_is_added_whatever_the_weights(level: 
     assert float(made.mean()) == pytest.approx(level, rel=1e-5)
 
 
-def problem_and_features(shape: tuple[int, int, int] = (1, 40, 44), psf: Any = PSF, background: float = 20.0) -> Any:
-    thing = blobs(shape, margin=(0, 7, 7))
+def problem_and_features(
+    shape: tuple[int, int, int] = (1, 40, 44), psf: Any = PSF, background: float = 20.0, count: int = 6
+) -> Any:
+    thing = blobs(shape, margin=(0, 7, 7), count=count)
     problem = posed(photographed(thing, psf, background), psf, (1.0, 1.0, 1.0), background)
     gathering = gather_features(problem)
     while True:
@@ -118,7 +120,7 @@ def test_a_result_is_never_negative_and_keeps_the_light() -> None:
 @pytest.mark.parametrize("shape", [(1, 40, 44), (6, 24, 20)], ids=["2d", "3d"])
 def test_light_that_was_added_or_lost_is_made_that_of_the_image_again(shape: tuple[int, int, int]) -> None:
     psf = PSF if shape[0] == 1 else gaussian_psf((3, 5, 5), lean=0.3)
-    problem, features = problem_and_features(shape, psf)
+    problem, features = problem_and_features(shape, psf, count=120)
     physics = physics_of(problem, features.anchor)
     estimate = features.values[None, 1 + ESTIMATES.index("rl-25")].reshape(1, 1, *physics.image.shape[2:])
     light = float((physics.image - physics.background).sum())

@@ -22,12 +22,13 @@ PLANE = photographed(blobs((1, 50, 58), margin=(0, 7, 7)), PSF, 10.0)
 STACK = photographed(blobs((5, 22, 26), margin=(1, 6, 6)), PSF, 10.0)
 
 
-def write_network(file: Path, dims: int = 2, kind: str = "u-net", members: int = 1) -> Path:
+def write_network(file: Path, dims: int = 2, kind: str = "u-net", members: int = 1, **training: Any) -> Path:
     """Write small networks whose last layers are not nothing, as if they had been trained."""
     import torch
 
     from napari_deconv.learned.networks import Architecture
     from napari_deconv.learned.restorer import Restorer
+    from napari_deconv.learned.training import Training
     from napari_deconv.learned.weights import Card, Weights, save_weights
     from napari_deconv.methods.features import ESTIMATES
 
@@ -37,7 +38,8 @@ def write_network(file: Path, dims: int = 2, kind: str = "u-net", members: int =
     for member in made:
         for values in member.body.head.last.parameters():
             torch.nn.init.normal_(values, std=0.2)
-    card = Card(architecture=architecture, members=members, estimates=ESTIMATES, data="nothing")
+    told = Training(**training)
+    card = Card(architecture=architecture, members=members, estimates=ESTIMATES, data="nothing", training=told)
     save_weights(file, Weights(card, made))
     return file
 
@@ -65,6 +67,23 @@ def test_the_package_can_be_the_weights_of_a_network(tmp_path: Path) -> None:
     as_model = restored(PLANE[0], tmp_path, kind="community", path=str(package)).numpy()
     as_weights = restored(PLANE[0], tmp_path, kind="network", weights=str(package), fallback="never").numpy()
     np.testing.assert_array_equal(as_weights, as_model)
+
+
+def test_a_decoder_that_draws_a_finer_grid_gives_the_same_pixels_after_export(tmp_path: Path) -> None:
+    weights = write_network(tmp_path / "own.safetensors", lateral=2)
+    package = export_model(weights, tmp_path / "own.zip")
+    image = nd.Image(PLANE[:, :28, :32], voxel=(0.2, 0.16, 0.16))
+    fine = {**saved_psf(tmp_path, gaussian_psf((1, 9, 9), sigma=1.8)), "voxel": (0.2, 0.08, 0.08)}
+    recipe = {"psf": fine, "background": 10.0, "prepare": [{"kind": "super-sampling", "lateral": 2}]}
+    ours, again = (
+        nd.restored(image, {**recipe, "method": method}, device="cpu").numpy()
+        for method in (
+            {"kind": "network", "weights": str(weights), "fallback": "never"},
+            {"kind": "network", "weights": str(package), "fallback": "never"},
+        )
+    )
+    assert ours.shape == (1, 56, 64)
+    np.testing.assert_allclose(again, ours, atol=1e-5 * ours.max())
 
 
 def test_the_package_is_valid_and_says_what_its_channels_are(tmp_path: Path) -> None:
