@@ -1,7 +1,8 @@
 """A stack four times as large as the memory that its restoration may take: ``python -m benchmarks.budget [--json]`` (Linux).
 
-It lies on disk (OME-Zarr, 16 bits), and so does its result. A stack that fits whole under the same budget is restored beside it. Each has a
-process of its own, whose peak memory is taken over what it held before, all modules loaded.
+It lies on disk (OME-Zarr, 16 bits), and so does its result. A stack that fits whole under the same budget is restored before and after it.
+Each has a process of its own, whose peak memory is taken over what it held before, all modules loaded, one small stack restored. The
+processor's time says what a busy machine's clock cannot.
 """
 
 from __future__ import annotations
@@ -61,12 +62,13 @@ def run_one(stack: Path, psf: Path, memory: int, threads: int) -> dict[str, floa
     run_job(Job(small, result, recipe, device="cpu", memory=str(LOADING), overwrite=True))
     trim()
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    before, started = _status("VmRSS"), time.perf_counter()
+    before, started, worked = _status("VmRSS"), time.perf_counter(), time.process_time()
     told = run_job(Job(str(stack), result, recipe, device="cpu", memory=str(memory), overwrite=True))
-    took = time.perf_counter() - started
+    took, work = time.perf_counter() - started, time.process_time() - worked
     voxels = int(np.prod(told["shape"]))
     return {
         "voxels": voxels, "tiles": told["tiles"], "seconds": took, "nanoseconds_a_voxel": took / voxels * 1e9,
+        "processor_seconds": work, "processor_nanoseconds_a_voxel": work / voxels * 1e9,
         "peak": _status("VmHWM") - before, "before": before,
     }  # fmt: skip
 
@@ -77,7 +79,7 @@ def _status(name: str) -> int:
 
 
 def measure(memory: int, threads: int = 1, times: float = 4.0) -> list[dict[str, Any]]:
-    """Return a row for a stack that fits whole, and one for a stack of so many times the budget (bytes)."""
+    """Return a row for a stack that fits whole, one for a stack of so many times the budget (bytes), and one for the first again."""
     import tifffile
 
     whole = int((memory / (4 * 6.5 * 1.35) / (DEPTH + PSF[0])) ** 0.5) - PSF[1]
@@ -86,7 +88,7 @@ def measure(memory: int, threads: int = 1, times: float = 4.0) -> list[dict[str,
     with tempfile.TemporaryDirectory() as folder:
         psf = Path(folder) / "psf.tif"
         tifffile.imwrite(psf, make_psf(PSF).astype(np.float32), metadata={"axes": "ZYX"}, ome=True)
-        for side in (whole, large):
+        for side in (whole, large, whole):
             words = ["--one", str(make_stack(Path(folder), side)), str(psf), str(memory), str(threads)]
             ran = subprocess.run(
                 [sys.executable, "-m", "benchmarks.budget", *words], check=True, capture_output=True, text=True
@@ -98,12 +100,25 @@ def measure(memory: int, threads: int = 1, times: float = 4.0) -> list[dict[str,
 
 def as_markdown(report: dict[str, Any]) -> str:
     """Return the report's table."""
-    heads = ["stack", "stack / budget", "tiles", "seconds", "ns a voxel", "over the whole one", "peak / budget"]
-    first = report["rows"][0]["nanoseconds_a_voxel"]
+    heads = [
+        "stack",
+        "stack / budget",
+        "tiles",
+        "seconds",
+        "ns a voxel",
+        "over the whole one",
+        "by processor time",
+        "peak / budget",
+    ]
+    whole = [row for row in report["rows"] if row["tiles"] == 1]
+    first, worked = (
+        min(row[name] for row in whole) for name in ("nanoseconds_a_voxel", "processor_nanoseconds_a_voxel")
+    )
     rows = [
         [
             f"{DEPTH}×{row['side']}×{row['side']}", f"{row['stack_over_budget']:.2f}", str(row["tiles"]), f"{row['seconds']:.1f}",
-            f"{row['nanoseconds_a_voxel']:.0f}", f"{row['nanoseconds_a_voxel'] / first:.2f}", f"{row['peak'] / row['budget']:.2f}",
+            f"{row['nanoseconds_a_voxel']:.0f}", f"{row['nanoseconds_a_voxel'] / first:.2f}",
+            f"{row['processor_nanoseconds_a_voxel'] / worked:.2f}", f"{row['peak'] / row['budget']:.2f}",
         ]
         for row in report["rows"]
     ]  # fmt: skip

@@ -27,9 +27,16 @@ VOXEL = (0.2, 0.1, 0.1)
 METHODS: dict[str, dict[str, Any]] = {
     "Richardson-Lucy, 30": {"kind": "richardson-lucy", "iterations": 30},
     "Richardson-Lucy, heavy ball, 15": {"kind": "richardson-lucy", "iterations": 15, "acceleration": "heavy-ball"},
+    "Richardson-Lucy, Biggs-Andrews, 15": {
+        "kind": "richardson-lucy",
+        "iterations": 15,
+        "acceleration": "biggs-andrews",
+    },
     "Richardson-Lucy, TV, 15": {"kind": "richardson-lucy", "iterations": 15, "tv": 0.01},
     "gradient-consensus, 15": {"kind": "gradient-consensus", "iterations": 15},
     "total-variation, 15": {"kind": "total-variation", "weight": 0.02, "iterations": 15},
+    "hessian, 15": {"kind": "hessian", "weight": 0.02, "iterations": 15},
+    "wiener": {"kind": "wiener", "noise": 0.01, "fall": 0},
     "tikhonov": {"kind": "tikhonov", "weight": 0.01},
 }
 TILED = ("Richardson-Lucy, heavy ball, 15", "64×256×256", "96MB")
@@ -109,6 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser)
     parser.add_argument("--processor", action="store_true", help="the processor's time instead of the clock's")
+    parser.add_argument("--method", action="append", choices=list(METHODS), help="only this one; may be repeated")
     parser.add_argument("--size", action="append", choices=list(SIZES), help="only this one; may be repeated")
     parser.add_argument("--one", nargs=4, metavar=("SIZE", "NAME", "MEMORY", "WHAT"), help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
@@ -116,8 +124,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(run_one(*asked.one, asked.processor)))
         return 0
     sizes = asked.size or list(SIZES)
-    cases = [(size, name, "auto") for size in sizes for name in METHODS]
-    if TILED[1] in sizes:
+    names = asked.method or list(METHODS)
+    cases = [(size, name, "auto") for size in sizes for name in names]
+    if TILED[1] in sizes and TILED[0] in names:
         cases.append((TILED[1], TILED[0], TILED[2]))
     rows = [measure(size, name, memory, asked.processor) for size, name, memory in cases]
     report = {**circumstances(["numpy", "torch", "napari-deconv"]), "rows": rows}
