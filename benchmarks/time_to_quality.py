@@ -3,7 +3,7 @@
 On simulated scenes that no test and no default was chosen on, plain Richardson-Lucy runs until its error against the truth has been least;
 each rival is asked when it first comes within 1 % of that error. Time is iterations × the quickest iteration, all timed in turns.
 Rivals: the heavy ball as it is; started from Wiener's result; started over (its pace back to 1) where its last step points against the change
-before, by the whole image or voxel by voxel; and Biggs-Andrews.
+before, by the whole image or voxel by voxel; with longer steps; and Biggs-Andrews.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ MOST, WITHIN = 600, 1.01
 PLAIN = "plain"
 NOISE = 1e-2
 """Wiener's noise-to-signal ratio of the warm start."""
+POWER = 1.5
+"""Of 1.5 to 3, the largest that was as good as plain in most scenes (draw 60)."""
 
 
 class StartedOver(HeavyBall):
@@ -63,6 +65,18 @@ class StartedOverByVoxel(HeavyBall):
         return super().step(climb, estimate)
 
 
+class Bolder(HeavyBall):
+    """A heavy ball whose factors are raised to a power, which lengthens each step; it keeps the light no longer."""
+
+    def step(self, climb: Climb, estimate: Tensor) -> Tensor:
+        before = estimate if self._before is None else self._before
+        pace = (1 + (1 + 4 * self._pace**2) ** 0.5) / 2
+        point = before.lerp(estimate, 1 + (self._pace - 1) / pace).clamp_(min=0)
+        self._before, self._pace = estimate, pace
+        reached = climb.step(point.__getitem__, out=point.clone())
+        return point.mul_(reached.div_(point.clamp(min=1e-30)).pow_(POWER))
+
+
 RIVALS: dict[str, tuple[type[HeavyBall] | type[BiggsAndrews] | None, bool]] = {
     PLAIN: (None, False),
     "heavy ball": (HeavyBall, False),
@@ -70,6 +84,7 @@ RIVALS: dict[str, tuple[type[HeavyBall] | type[BiggsAndrews] | None, bool]] = {
     "plain from Wiener": (None, True),
     "heavy ball, started over": (StartedOver, False),
     "heavy ball, started over by voxel": (StartedOverByVoxel, False),
+    "heavy ball, factors to the power 1.5": (Bolder, False),
     "Biggs-Andrews": (BiggsAndrews, False),
 }
 
@@ -90,7 +105,7 @@ def estimates(problem: Problem, momentum: Any, is_warm: bool) -> Iterator[Tensor
     climb = Climb(problem)
     estimate = climb.start()
     if is_warm:
-        (linear,) = Wiener(noise=NOISE).iterate(problem)
+        *_, linear = Wiener(noise=NOISE, fall=0).iterate(problem)
         least = 0.05 * problem.level
         estimate = estimate.copy_(linear.object.clamp_(min=least)).masked_fill_(
             problem.blur.inverse_sensitivity == 0, 0

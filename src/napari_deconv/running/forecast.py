@@ -209,5 +209,6 @@ def _timed(image: Image, recipe: Recipe, device: Any) -> float:
             stamps.append(clock.perf_counter())
             if len(stamps) > TIMED:
                 break
-    quickest = min(later - before for before, later in pairwise(stamps))
+    taken = [later - before for before, later in pairwise(stamps)]
+    quickest = min(taken[1:] or taken)  # the first has no momentum yet, or is the division that rounds set out from
     return math.prod(blur.object_shape) * share / quickest
