@@ -195,8 +195,8 @@ as conjugate gradients add where they restore the light beyond the frame."""
 LOOSE = {"gradient-consensus": 0.02, "tikhonov-miller": 0.1, "biggs-andrews": 0.06}
 """By how much of the root mean square the others' tiles may differ: 1 %, and more where a method takes its pace, its dice or its end from its
 own tile."""
-CHOOSING = ("richardson-lucy", "wiener", "tikhonov")
-"""Whose automatic values are chosen, for the whole and once more for the tiles; the others start with what needs no choice, thirty iterations."""
+CHOOSING = ("richardson-lucy", "wiener", "tikhonov", "network")
+"""Whose automatic values are chosen, for the whole and again for the tiles; the others make thirty iterations of what needs no choice."""
 
 
 @pytest.mark.parametrize("case", CASES)
