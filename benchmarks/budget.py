@@ -88,8 +88,9 @@ def measure(memory: int, threads: int = 1, times: float = 4.0) -> list[dict[str,
     with tempfile.TemporaryDirectory() as folder:
         psf = Path(folder) / "psf.tif"
         tifffile.imwrite(psf, make_psf(PSF).astype(np.float32), metadata={"axes": "ZYX"}, ome=True)
+        stacks = {side: make_stack(Path(folder), side) for side in (whole, large)}
         for side in (whole, large, whole):
-            words = ["--one", str(make_stack(Path(folder), side)), str(psf), str(memory), str(threads)]
+            words = ["--one", str(stacks[side]), str(psf), str(memory), str(threads)]
             ran = subprocess.run(
                 [sys.executable, "-m", "benchmarks.budget", *words], check=True, capture_output=True, text=True
             )

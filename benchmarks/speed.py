@@ -223,7 +223,8 @@ def as_markdown(report: dict[str, Any]) -> str:
     if report["growth"]:
         rows = [[f"{row['voxels'] / 1e6:.0f}", f"{row['nanoseconds_a_voxel']:.1f}"] for row in report["growth"]]
         lines += ["", "## A plain iteration by size", "", as_table(["million voxels", "ns a voxel"], rows)]
-    lines += ["", "## Start-up", "", start_up_table(report["start_up"])]
+    if report["start_up"]:
+        lines += ["", "## Start-up", "", start_up_table(report["start_up"])]
     return "\n".join(lines) + "\n"
 
 
