@@ -254,7 +254,8 @@ def test_claims_of_every_method(claim: claims.Claim, case: dict[str, Any], tmp_p
 
 @pytest.mark.parametrize("factor", [3.0, 2.0**-10, 2.0**20])
 def test_scales_with_the_image(factor: float, case: dict[str, Any], tmp_path: Path) -> None:
-    claims.test_scales_with_the_image(case, factor, tmp_path)
+    psf = saved_psf(tmp_path, claims.PSF)
+    claims.test_scales_with_the_image(case, factor, tmp_path, lambda asked: claims.run(claims.NOISY, asked, psf, 20.0))
 
 
 def test_stops_when_closed(case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
