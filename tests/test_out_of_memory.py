@@ -76,6 +76,27 @@ def test_fifty_runs_in_which_memory_runs_out_at_random(recipe: dict[str, Any], w
     assert sum(automatic_run(recipe, seed) for seed in range(40, 50)) > 2
 
 
+@pytest.mark.parametrize(
+    "method",
+    [
+        {"kind": "landweber", "iterations": 3},
+        {"kind": "wiener", "noise": 0.05, "fall": 0, "border": "mirrored"},
+        {"kind": "richardson-lucy", "iterations": 3, "acceleration": "heavy-ball"},
+    ],
+    ids=lambda method: method["kind"],
+)
+def test_memory_that_runs_out_inside_other_methods(recipe: dict[str, Any], method: dict[str, Any]) -> None:
+    image, asked = nd.Image(PICTURE), {**recipe, "method": method}
+    whole, failures = nd.restored(image, asked, device="cpu").numpy(), 0
+    for seed in range(4):
+        with pytest.MonkeyPatch.context() as patch:
+            failed = failing_at_random(patch, seed, 0.012)
+            result = nd.restored(image, asked, device="cpu").numpy()
+        assert np.abs(result - whole).max() < 2e-3 * whole.max(), f"seed {seed}: {failed}"
+        failures += len(failed)
+    assert failures
+
+
 def automatic_run(recipe: dict[str, Any], seed: int) -> int:
     """Restore with everything automatic while memory runs out; the result is right for what was chosen. Return the failures."""
     image, automatic = nd.Image(PICTURE[:, :24, :30]), {**recipe, "background": "auto"}
