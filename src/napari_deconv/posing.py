@@ -88,6 +88,7 @@ def used_psf(result: Image, image: Image, channel: int = 0) -> Image:
         when the result's history holds no recipe.
     """
     from .methods.blind import widened
+    from .methods.free_psf import unpack
 
     record = next((each for each in reversed(result.history) if "recipe" in each), None)
     if record is None:
@@ -95,9 +96,11 @@ def used_psf(result: Image, image: Image, channel: int = 0) -> Image:
     recipe = Recipe.parse(record["recipe"])
     ready = prepare(image, recipe, Region({})).image
     psf = compute_psf(ready, recipe, channel)
-    chosen = [each["value"] for each in record.get("choices", ()) if each["name"] == "width"]
-    width = getattr(recipe.method, "width", 1.0) if not chosen else chosen[min(channel, len(chosen) - 1)]
-    return Image(widened(psf, float(width)), voxel=dict(ready.voxel), name=f"PSF of {result.name}".strip())
+    chosen = [each for each in record.get("choices", ()) if each["name"] == "width"]
+    choice = chosen[min(channel, len(chosen) - 1)] if chosen else {}
+    width = float(choice.get("value", getattr(recipe.method, "width", 1.0)))
+    pixels = unpack(choice["found"]) if choice.get("found") else widened(psf, width)
+    return Image(pixels, voxel=dict(ready.voxel), name=f"PSF of {result.name}".strip())
 
 
 def compute_slab_psf(image: Image, model: PsfModel, slab: Slab, device: Any = "cpu") -> np.ndarray[Any, Any]:

@@ -14,6 +14,7 @@ from tests.scenes import Array, blobs, gaussian_psf, photographed
 from napari_deconv.methods.base import Problem
 from napari_deconv.methods.blur import Blur
 from napari_deconv.methods.differences import Difference, curvatures, slopes
+from napari_deconv.methods.easing import Easing
 from napari_deconv.methods.heldout import Choice, Trial
 from napari_deconv.methods.splitting import Splitting
 from napari_deconv.methods.variational import Hessian, TotalVariation
@@ -113,11 +114,37 @@ def test_reaches_the_minimum_that_an_oracle_finds_and_proves_it(shape: Any, make
 
 
 @pytest.mark.parametrize("kind", [TotalVariation, Hessian])
-def test_automatic_iterations_end_near_the_minimum_and_say_how_near(kind: Any) -> None:
-    estimates = list(kind(weight=0.05).iterate(tiny((1, 30, 31))))
-    assert estimates[-1].figures["gap"] <= 0.01
-    assert estimates[-1].step == estimates[-1].steps < 300
+@pytest.mark.parametrize("adaptation", [0.0, 0.5])
+def test_automatic_iterations_end_near_the_minimum_and_say_how_near(adaptation: float, kind: Any) -> None:
+    estimates = list(kind(weight=0.02, adaptation=adaptation).iterate(tiny((1, 30, 31))))
+    assert estimates[-1].figures["gap"] <= (0.01 if adaptation == 0 else 0.02)
+    assert estimates[-1].step == estimates[-1].steps
+    assert estimates[-1].step < 300 or adaptation
     assert len(list(kind(weight=0.05, iterations=7).iterate(tiny()))) == 7
+
+
+def test_an_eased_weight_is_proven_as_near_its_minimum_and_eases_where_structure_and_light_are() -> None:
+    problem = tiny((1, 9, 10))
+    differences = curvatures(problem.blur.object_shape, problem.voxel)
+    solver = Splitting(problem, differences, 0.03, adaptation=0.5)
+    for _ in range(32):
+        solver.step()
+    shares = []
+    for _ in range(3):
+        for _ in range(200):
+            solver.step()
+        shares.append(solver.gap().share)
+    assert shares[0] > shares[1] > shares[2]
+    assert shares[2] < 5e-3
+    easing = Easing(problem.blur, problem.voxel, 0.5, 1.0, 0.1)
+    thing = problem.blur.new_object(0.2)
+    thing[0, :6, :6] = 8.0
+    lengths = torch.where(thing > 1, 3.0, 0.01).to(thing)
+    factor = easing.of(thing, lengths)
+    assert float(factor[0, 2, 2]) < 0.5 < float(factor[0, -3, -3])
+    assert float(factor.min()) > 0
+    flat = Easing(problem.blur, problem.voxel, 0.0, 1.0, 0.1).of(thing, torch.ones_like(thing))
+    torch.testing.assert_close(flat, torch.ones_like(thing))
 
 
 def made(trials: Generator[Trial, None, Choice]) -> Choice:

@@ -1,4 +1,4 @@
-r"""Blind: the object and the PSF's width in turn; the width is taken that predicts best the photons held back from the restoration.
+r"""Blind: the object and the PSF's width, or all of the PSF, in turn; what predicts best the photons held back is taken.
 
 An object can make up for a PSF that is too narrow by being blurred itself, so that the likelihood of all photons hardly tells. What a
 restoration has not seen does, as long as the object has detail finer than the PSF: at each width f the object is restored from a share
@@ -9,7 +9,7 @@ soon explains nothing any more, though a narrower one explains all (points, thin
 taken. Widths below 1 are not tried: what goes wrong in a microscope widens its PSF.
 
 The PSF h(x / f), on every axis, stays positive, of unit sum and, for f >= 1, inside the support of the given transfer function; a
-narrower one is cut at that support.
+narrower one is cut at that support. A free PSF changes voxel by voxel instead (`free_psf`).
 
 References
 ----------
@@ -31,11 +31,11 @@ from ..exploration import Exploration, Values
 from ..settings import field
 from .base import Estimate, Iterations, Method, Problem, iterations_field
 from .choice import Choice, counted
+from .free_psf import PASSED, STEPS, UnderPsf, find_free_psf, pack, psf_of, under_psf, unpack
 from .heldout import choose_iterations, score_iterations
 from .richardson_lucy import RichardsonLucy
 
 if TYPE_CHECKING:
-    from .blur import Blur
     from .choice import Trial
 
 __all__ = ["Blind", "psf_of", "widened"]
@@ -49,14 +49,14 @@ SURE, AS_GOOD = 3.0, 1.5
 STEEPER, CLIFF = 1.2, 10.0
 """How many times as much worse than the best a much wider PSF must be as the given one, to be believed; standard errors by which the
 next wider one is worse where there is a cliff."""
-PASSED = 1e-3
-"""Share of the light that a transfer function passes at the end of its support."""
+FREED = "photons held back from the restoration insist on another PSF: it was freed, voxel by voxel"
+KEPT = "the image does not say that another PSF than that is right: it is kept"
 
 
 class Blind(Method):
-    """Richardson-Lucy with a PSF whose width is found from the image."""
+    """Richardson-Lucy with a PSF that is found from the image."""
 
-    title: ClassVar[str] = "Blind (width of the PSF)"
+    title: ClassVar[str] = "Blind (PSF from the image)"
     summary: ClassVar[str] = (
         "For a PSF that may be too narrow, and an object with fine detail: widens it as far as held-back photons insist, else says so."
     )
@@ -75,14 +75,20 @@ class Blind(Method):
         shown_min=0.7,
         shown_max=1.6,
     )
+    psf_update: Literal["width", "free"] = field(
+        "width",
+        title="PSF",
+        description="What may change of the given PSF: its width, which thin lines tell, or every voxel of it, from the width given (1 where "
+        "auto), which takes a bright image; as far as held-back photons insist. It stays positive, of unit sum, inside the band.",
+    )
     iterations: Iterations = iterations_field(
         "Of accelerated Richardson-Lucy. Auto stops where photons held back from the restoration are predicted best."
     )
 
     @property
     def is_automatic(self) -> bool:
-        """Whether the width or the iterations are still to be chosen."""
-        return "auto" in (self.width, self.iterations)
+        """Whether the width, the free PSF or the iterations are still to be chosen."""
+        return "auto" in (self.width, self.iterations) or self.psf_update == "free"
 
     @property
     def keeps_flux(self) -> bool:
@@ -96,60 +102,68 @@ class Blind(Method):
 
     def settled(self, value: float) -> Blind:
         """Return a copy with these iterations, and the given PSF as it is where the width is automatic."""
-        chosen: Blind = self.replace(iterations=int(value), width=1.0 if self.width == "auto" else self.width)
+        width = 1.0 if self.width == "auto" else self.width
+        chosen: Blind = self.replace(iterations=int(value), width=width, psf_update="width")
         return chosen
 
-    def settled_by(self, choice: Choice) -> Blind:
-        """Return a copy with the width and the iterations chosen."""
-        found: Blind = self.replace(width=choice.value, iterations=int(choice.others["iterations"]))
-        return found
+    def settled_by(self, choice: Choice) -> Any:
+        """Return a copy with the width and the iterations chosen; where a free PSF was found, what restores under it."""
+        iterations = int(choice.others["iterations"])
+        if choice.found:
+            return UnderPsf(psf=unpack(choice.found), iterations=iterations)
+        return self.replace(width=choice.value, iterations=iterations, psf_update="width")
 
     def stopped_at(self, iterations: int) -> Any:
         """Return a copy that makes so many iterations; the width stays as it is."""
         return self.replace(iterations=iterations)
 
     def choose(self, problem: Problem) -> Generator[Trial, None, Choice]:
-        """Yield the trials of every width and return the choice of width and iterations."""
-        widths = WIDTHS if self.width == "auto" else (self.width,)
-        restoring, most = RichardsonLucy(acceleration="heavy-ball"), len(widths) * self.trial_steps
-        found, done = [], 0
-
-        def attempt(values: Values, count: int, share: float) -> Generator[Trial, None, float]:
-            nonlocal done
-            under = _under(problem, values["width"])
-            trials = score_iterations(restoring, under, self.trial_steps, by_prediction=True)
-            scores, done = yield from _counted(trials, done, most)
-            found.append(scores[scores.mean(axis=1).argmin()])
-            return float(found[-1].mean())
-
-        yield from Exploration({"width": widths}).run(attempt)
-        chosen, why = (
-            _nearest_to_given(np.array(widths), np.array(found)) if len(widths) > 1 else (widths[0], "as given")
-        )
+        """Yield the trials of every width, then of the free PSF, and return the choice of width, PSF and iterations."""
+        free = STEPS if self.psf_update == "free" else 0
+        widths = len(WIDTHS) * self.trial_steps if self.width == "auto" and not free else 0
+        steps = widths + free + self.trial_steps
+        chosen = yield from counted(self._choose_width(problem), 0, steps)
+        psf, why, posed = None, chosen.why, _under(problem, chosen.value)
+        if free:
+            start = widened(psf_of(problem.blur), chosen.value)
+            psf = yield from counted(find_free_psf(problem, start), widths, steps)
+            why = f"{why}; {KEPT if psf is None else FREED}"
+            posed = posed if psf is None else under_psf(problem, psf)
         iterations = self.iterations
         if iterations == "auto":
-            stopped = choose_iterations(restoring, _under(problem, chosen))
-            iterations = int((yield from counted(stopped, done, most)).value)
-        curve = tuple(round(float(each.mean()), 6) for each in found)
-        noise = problem.noise.sentence
-        return Choice("width", chosen, f"{why} ({noise})", curve, {"iterations": iterations})
+            stopping = choose_iterations(RichardsonLucy(acceleration="heavy-ball"), posed)
+            iterations = int((yield from counted(stopping, widths + free, steps)).value)
+        why = f"{why} ({problem.noise.sentence})"
+        found = "" if psf is None else pack(psf)
+        return replace(chosen, why=why, others={"iterations": iterations}, found=found)
+
+    def _choose_width(self, problem: Problem) -> Generator[Trial, None, Choice]:
+        """Yield the trials of every width and return the choice."""
+        if self.width != "auto":
+            return Choice("width", self.width, "the width is as given")
+        if self.psf_update == "free":
+            return Choice("width", 1.0, "the given PSF is where it begins")
+        restoring, most = RichardsonLucy(acceleration="heavy-ball"), self.trial_steps
+        rows: list[np.ndarray[Any, Any]] = []
+
+        def attempt(values: Values, count: int, share: float) -> Generator[Trial, None, float]:
+            trials = score_iterations(restoring, _under(problem, values["width"]), most, by_prediction=True)
+            scores = yield from counted(trials, len(rows) * most, count * most)
+            rows.append(scores[scores.mean(axis=1).argmin()])
+            return float(rows[-1].mean())
+
+        found = yield from Exploration({"width": WIDTHS}).run(attempt)
+        chosen, why = _nearest_to_given(np.array(WIDTHS), np.array(rows))
+        return Choice("width", chosen, why, tuple(round(each, 6) for each in found.scores))
 
     def iterate(self, problem: Problem) -> Generator[Estimate]:
         """Yield the estimate after each iteration."""
-        if self.width == "auto":
-            raise ValueError("the width is still 'auto': settle it first (Method.choose), or give a number")
+        if self.width == "auto" or self.psf_update == "free":
+            raise ValueError(
+                "the PSF is still open: settle it first (Method.choose), or give a width and psf_update: width"
+            )
         inner = RichardsonLucy(iterations=self.steps, acceleration="heavy-ball")
         yield from inner.iterate(_under(problem, self.width))
-
-
-def psf_of(blur: Blur) -> np.ndarray[Any, Any]:
-    """Return the PSF (Z, Y, X) of a blur, float64, centred at ``shape // 2``."""
-    point = blur.new_object()
-    place = tuple(size // 2 for size in blur.object_shape)
-    point[place] = 1
-    spread = blur.full(point).cpu().numpy().astype(np.float64)
-    box = tuple(slice(at - size // 2, at - size // 2 + size) for at, size in zip(place, blur.psf_shape, strict=True))
-    return np.asarray(spread[box].clip(min=0))
 
 
 def widened(psf: np.ndarray[Any, Any], factor: float) -> np.ndarray[Any, Any]:
@@ -172,27 +186,7 @@ def widened(psf: np.ndarray[Any, Any], factor: float) -> np.ndarray[Any, Any]:
 
 def _under(problem: Problem, width: float) -> Problem:
     """Return the problem under the PSF of another width, on the same object grid."""
-    from .blur import Blur
-
-    if width == 1:
-        return problem
-    given = problem.blur
-    blur = Blur(widened(psf_of(given), width), given.image_shape, given.device, given.dtype)
-    return replace(problem, blur=blur if given.mask is None else blur.masked(given.mask))
-
-
-def _counted(
-    trials: Generator[Trial, None, np.ndarray[Any, Any]], before: int, most: int
-) -> Generator[Trial, None, tuple[np.ndarray[Any, Any], int]]:
-    """Pass on the trials of one width, counted after those before it; return the scores and the count."""
-    step = before
-    while True:
-        try:
-            trial = next(trials)
-        except StopIteration as finished:
-            return finished.value, step
-        step = before + trial.step
-        yield replace(trial, step=step, steps=most)
+    return problem if width == 1 else under_psf(problem, widened(psf_of(problem.blur), width))
 
 
 def _nearest_to_given(widths: np.ndarray[Any, Any], scores: np.ndarray[Any, Any]) -> tuple[float, str]:

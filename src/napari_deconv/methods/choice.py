@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field as attribute, replace
+from typing import TypeVar
 
 __all__ = ["Choice", "Trial", "counted"]
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -19,21 +22,25 @@ class Trial:
 
 @dataclass(frozen=True)
 class Choice:
-    """An automatic value, one plain sentence why, the curve that it was read from, and values that were chosen with it."""
+    """An automatic value, one plain sentence why, the curve that it was read from, and values that were chosen with it.
+
+    ``found`` is a PSF that was found with it, as `free_psf.pack` writes it, where there is one.
+    """
 
     name: str
     value: float
     why: str
     curve: tuple[float, ...] = ()
     others: Mapping[str, float] = attribute(default_factory=dict)
+    found: str = ""
 
 
-def counted(trials: Generator[Trial, None, Choice], before: int, steps: int) -> Generator[Trial, None, Choice]:
-    """Pass on trials, counted after those before them out of so many at the most, and return their choice."""
+def counted(trials: Generator[Trial, None, Made], before: int, steps: int) -> Generator[Trial, None, Made]:
+    """Pass on trials, counted after those before them out of so many at the most, and return what they come to."""
     while True:
         try:
             trial = next(trials)
         except StopIteration as finished:
-            choice: Choice = finished.value
-            return choice
+            made: Made = finished.value
+            return made
         yield replace(trial, step=min(before + trial.step, steps), steps=steps)

@@ -80,6 +80,11 @@ class Shrinkage:
         self._pace = 1.0
         self.weigh(weight)
 
+    @property
+    def is_settled(self) -> bool:
+        """What is minimised is so from the first round."""
+        return True
+
     def weigh(self, weight: float) -> None:
         """Go on with another weight."""
         self._threshold = weight * self._typical

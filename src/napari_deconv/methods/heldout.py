@@ -42,6 +42,7 @@ from .choice import Choice, Trial
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from .blur import Blur
     from .weighed import Solver
 
 __all__ = [
@@ -155,9 +156,9 @@ class Split:
     def _trusted_share(self) -> float:
         return 1.0 if self._trusted is None else max(float(self._trusted.mean()), 1e-6)
 
-    def score(self, thing: Tensor) -> np.ndarray[Any, Any]:
-        """Return the weighted squared error of the prediction, averaged over groups of neighbouring pixels."""
-        return _grouped((self._test - self._blur.forward(thing)).square_().mul_(self._weight))
+    def score(self, thing: Tensor, blur: Blur | None = None) -> np.ndarray[Any, Any]:
+        """Return the weighted squared error of the prediction, under another blur where one is given, averaged over groups of neighbours."""
+        return _grouped((self._test - (blur or self._blur).forward(thing)).square_().mul_(self._weight))
 
     @cached_property
     def light(self) -> Tensor:

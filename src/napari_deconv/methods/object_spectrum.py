@@ -127,7 +127,7 @@ def _squared(shape: Sequence[int], pitch: Sequence[float]) -> Array:
 
 def _passed(problem: Problem, shape: Sequence[int]) -> Array:
     """Return |H|^2 at the frequencies of an image of this shape, whose pixels are ``finer`` voxels wide."""
-    from .blind import psf_of
+    from .free_psf import psf_of
 
     psf = psf_of(problem.blur)
     sizes = [size * times for size, times in zip(shape, problem.finer, strict=True)]

