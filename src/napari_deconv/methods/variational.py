@@ -30,10 +30,10 @@ PLAIN, ADAPTED = 0.5, 1.0
 that is wholly eased."""
 
 
-def _adaptation_field() -> Any:
+def _adaptation_field(default: float) -> Any:
     """Return the field ``adaptation``, which both have."""
     return field(
-        0.5,
+        default,
         title="Adaptation",
         description="How much less structure and bright places are held back than flat dark ground: 0 is the same weight everywhere.",
         ge=0,
@@ -48,7 +48,14 @@ def _adaptation_field() -> Any:
 class _Eased(Weighed):
     """A weighed method whose weight adapts to the object."""
 
-    adaptation: float = _adaptation_field()
+    adaptation: float = _adaptation_field(0.0)
+    unadapted: ClassVar[float]
+    """Volumes that a run needs where the weight is the same everywhere."""
+
+    @property
+    def volumes(self) -> float:  # type: ignore[override]
+        """Where the weight is eased, its factors and their average are kept, too."""
+        return self.unadapted + (2.0 if self.adaptation else 0.0)
 
     @property
     def lean(self) -> float:  # type: ignore[override]
@@ -65,7 +72,7 @@ class TotalVariation(_Eased):
     )
     reference: ClassVar[str] = "Rudin, Osher & Fatemi 1992; Setzer, Steidl & Teuber 2010"
     order: ClassVar[int] = 11
-    volumes: ClassVar[float] = 16.5
+    unadapted: ClassVar[float] = 14.5
     frames: ClassVar[float] = 3.0
     reach: ClassVar[float] = 2.0
 
@@ -96,7 +103,7 @@ class Hessian(_Eased):
     summary: ClassVar[str] = "For filaments and membranes: favours what goes on smoothly, on a dark ground."
     reference: ClassVar[str] = "Lefkimmiatis & Unser 2013; Zhao et al. 2022"
     order: ClassVar[int] = 13
-    volumes: ClassVar[float] = 19.5
+    unadapted: ClassVar[float] = 17.5
     frames: ClassVar[float] = 3.0
     reach: ClassVar[float] = 2.0
 
@@ -110,6 +117,7 @@ class Hessian(_Eased):
         shown_min=1e-3,
         shown_max=0.3,
     )
+    adaptation: float = _adaptation_field(0.5)
     sparsity: float = field(
         0.0,
         title="Sparsity",
