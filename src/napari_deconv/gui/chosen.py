@@ -1,11 +1,13 @@
-"""What a finished run chose by itself, from its record: the values for the fields, the reasons in words; no window here."""
+"""What a run or a preview chose by itself, from its record: the values for the fields, the reasons in words; no window here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["chosen_values", "chosen_words"]
+from ..running.preview import Shown
+
+__all__ = ["chosen_values", "chosen_words", "worded"]
 
 
 MOST = 2
@@ -30,3 +32,19 @@ def chosen_words(record: Mapping[str, Any]) -> str:
         told.append(f"The reasons of {len(reasons) - MOST} other volumes are in the record.")
     background = chosen_values(record).get("background")
     return " ".join([*told, *([f"Background {background} counts, estimated from the image."] if background else [])])
+
+
+def worded(shown: Shown) -> str:
+    """Return what there is to say of an estimate; of the last one, why it is the last."""
+    if shown.stage == "provisional":
+        return f"Live: {shown.step} iterations, while the best number is being found …"
+    if not shown.is_last:
+        return f"Live: iteration {shown.step} of {shown.steps}"
+    choices = shown.image.history[-1].get("choices", ()) if shown.image.history else ()
+    return (
+        f"Live: {choices[0]['why']}."
+        if choices
+        else f"Live: all {shown.steps} iterations."
+        if shown.steps > 1
+        else "Live."
+    )

@@ -22,7 +22,7 @@ from .kept import Kept
 from .results import Likeness, same_selection, sensible_limits
 from .view import seen_region
 
-__all__ = ["Aim", "Live", "worded"]
+__all__ = ["Aim", "Live"]
 
 QUICK = 0.1
 """Seconds to a first estimate, below which the picture follows a slider while it moves; above, when it rests."""
@@ -290,19 +290,3 @@ class Live(QObject):  # type: ignore[misc]
             self.layer = None if event.value is self.layer else self.layer
             self._region.clear()
             self._leaving.start(0)
-
-
-def worded(shown: Shown) -> str:
-    """Return what there is to say of an estimate; of the last one, why it is the last."""
-    if shown.stage == "provisional":
-        return f"Live: {shown.step} iterations, while the best number is being found …"
-    if not shown.is_last:
-        return f"Live: iteration {shown.step} of {shown.steps}"
-    choices = shown.image.history[-1].get("choices", ()) if shown.image.history else ()
-    return (
-        f"Live: {choices[0]['why']}."
-        if choices
-        else f"Live: all {shown.steps} iterations."
-        if shown.steps > 1
-        else "Live."
-    )

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from ..recipe import Recipe
 from ..running.preview import Shown
-from .chosen import chosen_values, chosen_words
+from .chosen import chosen_values, chosen_words, worded
 from .compare import SideBySide
 from .dock import let_right_docks_reach_down, take_place, window_sizes
 from .entries import entry_of, selected_entries
@@ -18,7 +18,7 @@ from .foot import Foot
 from .job import Step
 from .keys import bind_keys, free_keys
 from .layer_box import unwrapped
-from .live import Aim, Live, worded
+from .live import Aim, Live
 from .model import Check, RestoreModel
 from .preferences import engine
 from .queue_model import Entry
