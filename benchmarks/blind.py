@@ -38,7 +38,14 @@ MODES: dict[str, Any] = {
 def make_psf(factor: float) -> Array:
     """Return a Gaussian PSF (1, Y, X) so many times as wide as the true one."""
     model = family.parse({"kind": "gaussian", "sigma": factor * SIGMA})
-    made: Array = model.compute(Grid((1, SIZE, SIZE), VOXEL))
+    return set_in_the_dark(model.compute(Grid((1, SIZE, SIZE), VOXEL)))
+
+
+def set_in_the_dark(psf: Array) -> Array:
+    """Return a PSF (1, Y, X) at its place in a box of ``SIZE``, which every width fits."""
+    made = np.zeros((1, SIZE, SIZE))
+    corner = [SIZE // 2 - size // 2 for size in psf.shape[1:]]
+    made[:, corner[0] : corner[0] + psf.shape[1], corner[1] : corner[1] + psf.shape[2]] = psf
     return made
 
 
@@ -63,7 +70,7 @@ def measure(name: str, photons: float, factor: float, draw: int, folder: Path) -
     for mode, method in MODES.items():
         result = nd.restored(image, {"psf": words, "method": method, "background": BACKGROUND}, device="cpu")
         choice = next(iter(result.history[-1]["choices"]))
-        used = used_psf(result, image).numpy()
+        used = set_in_the_dark(used_psf(result, image).numpy())
         yield {
             "scene": name, "photons": photons, "factor": factor, "draw": draw, "mode": mode,
             "psf_error": float(np.linalg.norm(used - right) / np.linalg.norm(right)),
