@@ -133,6 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser)
     parser.add_argument("--megabytes", type=float, default=200, help="the budget")
+    parser.add_argument("--times", type=float, default=4, help="how many times the budget the stack's file is")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--one", nargs=4, metavar=("STACK", "PSF", "MEMORY", "THREADS"), help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
@@ -140,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stack, psf, memory, threads = asked.one
         print(json.dumps(run_one(Path(stack), Path(psf), int(memory), int(threads))))
         return 0
-    rows = measure(int(asked.megabytes * 1e6), asked.threads)
+    rows = measure(int(asked.megabytes * 1e6), asked.threads, asked.times)
     report = {**circumstances(["numpy", "torch", "zarr", "napari-deconv"]), "threads": asked.threads, "rows": rows}
     finish("budget", report, as_markdown(report), asked)
     return 0

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, field as attribute
 from pathlib import Path
 from typing import Any
 
-from ..canvas import SHARE
 from ..files import WRITABLE, read, suffix_of, write
 from ..files.whole import check_destination, check_space
 from ..image import Channel, Image, Optics
@@ -27,6 +26,8 @@ __all__ = ["OF_CHANNELS", "Job", "Told", "check_output", "peak_memory", "run_job
 
 OF_CHANNELS = ("emission", "excitation")
 
+LOADED = 0.05
+"""Of the memory that a run may take, the part that a source file may have that is loaded whole: it is held beside the tiles."""
 OnProgress = Callable[[Progress], None]
 OnNotice = Callable[[str], None]
 
@@ -101,7 +102,7 @@ def run_job(job: Job, on_progress: OnProgress = lambda _: None, on_notice: OnNot
     """
     started = clock.perf_counter()
     check_output(job.output, job.overwrite, job.source)
-    whole = job.told.read(job.source, None if job.memory == "auto" else SHARE * plan_budget(job.memory))
+    whole = job.told.read(job.source, None if job.memory == "auto" else LOADED * plan_budget(job.memory))
     image = job.told.select(whole)
     check_space(Path(job.output).absolute(), 4 * image.data.size)
     recipe = recipe_for_channel(job.recipe, whole, job.told)
