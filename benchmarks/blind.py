@@ -30,8 +30,8 @@ SIGMA, SIZE, BACKGROUND = 0.128, 19, 10.0
 NARROW = (0.8, 1.0)
 MODES: dict[str, Any] = {
     "given": {"kind": "richardson-lucy"},
-    "width": {"kind": "blind"},
-    "free": {"kind": "blind", "psf_update": "free"},
+    "width": {"kind": "blind", "psf_update": "width"},
+    "free": {"kind": "blind"},
 }
 
 

@@ -4,7 +4,7 @@ The oracle's iterations and weights are picked for each noisy image with the tru
 estimated: Richardson-Lucy plain up to 200 and accelerated up to 100 iterations, and with total variation of ten weights plain up
 to 113 and accelerated up to 80 (flat images; stacks stand beside Richardson-Lucy alone).
 Automatic Richardson-Lucy and the network know neither truth nor background. ``--baselines`` computes what does not hang on a network
-and keeps it beside the tables; it goes on from where it was stopped.
+and keeps it beside the tables; it goes on from where it was stopped. ``--card`` writes the means into the card of the weights.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import numpy as np
 
 import napari_deconv as nd
 from napari_deconv.background import measure_volume
+from napari_deconv.learned.weights import bundled_file, load_weights, save_weights
 from napari_deconv.methods.blur import Blur
 from napari_deconv.posing import pose_problem
 
@@ -46,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=1e9, help="stop computing baselines after so many")
     parser.add_argument("--weights", default="bundled", help="the network's weights: bundled, or a file")
     parser.add_argument("--stacks", action="store_true", help="the list of stacks instead of that of flat images")
+    parser.add_argument("--card", action="store_true", help="write the means into the card of the weights as well")
     parser.add_argument("--draws", type=int, default=DRAWS, help="of each image's noise")
     asked = parser.parse_args(arguments)
     import torch
@@ -66,7 +69,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "rows": rows,
     }  # fmt: skip
     finish("learned-stacks" if asked.stacks else "learned", report, as_markdown(report), asked)
+    if asked.card:
+        write_card(asked.weights, 3 if asked.stacks else 2, rows)
     return 0
+
+
+def write_card(weights: str, dims: int, rows: Sequence[dict[str, Any]]) -> None:
+    """Write mean PSNRs (dB) into a card: of each method, and of the network at each photon level."""
+    known = load_weights(weights, dims)
+    means = {method: _where(rows, method=method) for method in dict.fromkeys(row["method"] for row in rows)}
+    means |= {f"network, {light} photons": _where(means["network"], photons=light) for light in PHOTONS}
+    found = {f"PSNR, {name}": round(float(np.mean([row["psnr"] for row in own])), 2) for name, own in means.items()}
+    file = bundled_file(dims) if weights == "bundled" else Path(weights)
+    save_weights(file, replace(known, card=known.card.replace(figures=found)))
 
 
 def read_baselines(file: Path = BASELINES) -> dict[str, dict[str, Figures]]:

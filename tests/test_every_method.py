@@ -133,7 +133,7 @@ def test_scales_with_the_image(case: Case, factor: float, tmp_path: Path, plainl
 
 WITHOUT_EFFECT = {
     "richardson-lucy-acceleration-none": "with so few iterations the automatic choice is none",
-    "blind-psf_update-free": "the given PSF is the right one, and is kept; test_free_psf.py has others",
+    "blind-psf_update-width": "the given PSF is the right one, and is kept; test_blind.py has others",
 }
 
 

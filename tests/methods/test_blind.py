@@ -17,6 +17,7 @@ from napari_deconv.posing import used_psf
 SIGMA = 1.6
 SHAPE = (1, 72, 72)
 TRUE = gaussian_psf((1, 19, 19), SIGMA)
+WIDTH = {"kind": "blind", "psf_update": "width"}
 
 
 def spread(psf: Array) -> float:
@@ -80,7 +81,7 @@ def test_from_a_psf_too_narrow_psf_and_restoration_come_nearer_the_truth(
     def run(method: Any) -> nd.Image:
         return nd.restored(image, {"psf": psf, "method": method, "background": 10}, device="cpu")
 
-    blind = run("blind")
+    blind = run(WIDTH)
     (choice,) = blind.history[-1]["choices"]
     assert choice["name"] == "width"
     if choice["value"] == 1:
@@ -96,7 +97,7 @@ def test_from_a_psf_too_narrow_psf_and_restoration_come_nearer_the_truth(
 
 def test_a_right_psf_is_left_nearly_as_it_is(tmp_path: Path) -> None:
     result = nd.restored(
-        seen(lines(4, 1200.0), 4), {"psf": saved_psf(tmp_path, TRUE), "method": "blind", "background": 10}, device="cpu"
+        seen(lines(4, 1200.0), 4), {"psf": saved_psf(tmp_path, TRUE), "method": WIDTH, "background": 10}, device="cpu"
     )
     (choice,) = result.history[-1]["choices"]
     assert choice["value"] == 1
@@ -109,7 +110,7 @@ def test_where_the_image_does_not_tell_it_says_so_and_keeps_the_psf(kind: str, t
     hill = 400 * np.exp(-((y - 24) ** 2 + (x - 24) ** 2) / 150)
     image = nd.Image(np.random.default_rng(1).poisson(20 + (hill if kind == "smooth" else 0 * hill)).astype(np.float32))
     psf = saved_psf(tmp_path, gaussian_psf((1, 11, 11), 1.3))
-    result = nd.restored(image, {"psf": psf, "method": "blind", "background": 10}, device="cpu")
+    result = nd.restored(image, {"psf": psf, "method": WIDTH, "background": 10}, device="cpu")
     (choice,) = result.history[-1]["choices"]
     assert choice["value"] == 1
     assert "does not say" in choice["why"] or "too smooth to tell" in choice["why"]

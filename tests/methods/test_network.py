@@ -33,9 +33,11 @@ def restored(image: Array, psf: Array, folder: Path, method: Any, **more: Any) -
     return nd.restored(nd.Image(image, voxel=(0.2, 0.08, 0.08)), recipe, device="cpu")
 
 
-def test_the_weights_that_come_with_the_package_are_small_and_say_how_they_came_about() -> None:
-    card = load_weights("bundled", 2).card
-    assert card.architecture.dims == 2
+@pytest.mark.parametrize("dims", [2, 3])
+def test_the_weights_that_come_with_the_package_are_small_and_say_how_they_came_about(dims: int) -> None:
+    card = load_weights("bundled", dims).card
+    assert card.architecture.dims == dims
+    assert card.figures["PSNR, network"] > card.figures["PSNR, automatic RL"] > card.figures["PSNR, input"]
     assert card.data
     assert card.command.startswith("napari-deconv train")
     assert card.steps > 100

@@ -58,7 +58,7 @@ class Blind(Method):
 
     title: ClassVar[str] = "Blind (PSF from the image)"
     summary: ClassVar[str] = (
-        "For a PSF that may be too narrow, and an object with fine detail: widens it as far as held-back photons insist, else says so."
+        "For a PSF that may be wrong, and a bright object with fine detail: changes it as far as held-back photons insist, else says so."
     )
     reference: ClassVar[str] = "Holmes 1992; Markham & Conchello 1999"
     order: ClassVar[int] = 40
@@ -75,11 +75,12 @@ class Blind(Method):
         shown_min=0.7,
         shown_max=1.6,
     )
-    psf_update: Literal["width", "free"] = field(
-        "width",
+    psf_update: Literal["free", "width"] = field(
+        "free",
         title="PSF",
-        description="What may change of the given PSF: its width, which thin lines tell, or every voxel of it, from the width given (1 where "
-        "auto), which takes a bright image; as far as held-back photons insist. It stays positive, of unit sum, inside the band.",
+        description="What may change of the given PSF, as far as held-back photons insist: every voxel of it, from the width given (1 where "
+        "auto), which takes a bright image; or its width alone, which thin lines tell, and which may widen the right PSF of an object without "
+        "them. It stays positive, of unit sum, inside the band.",
     )
     iterations: Iterations = iterations_field(
         "Of accelerated Richardson-Lucy. Auto stops where photons held back from the restoration are predicted best."
