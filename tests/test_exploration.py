@@ -83,7 +83,7 @@ def test_a_line_of_two_keys_is_refused_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    "method", [TotalVariation(), Hessian(), Tikhonov(), Wiener(), Blind()], ids=lambda each: each.kind
+    "method", [TotalVariation(), Hessian(), Tikhonov(), Wiener(), Blind(psf_update="width")], ids=lambda each: each.kind
 )
 def test_every_automatic_weight_is_looked_for_by_it(method: Method, monkeypatch: pytest.MonkeyPatch) -> None:
     explored = []
