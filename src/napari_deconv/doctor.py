@@ -43,17 +43,6 @@ QT_NEEDS = (
     "libxcb-keysyms1",
     "libxcb-shape0",
 )
-QT_PROBE = """
-import sys
-from qtpy import API_NAME, QT_VERSION
-from qtpy.QtGui import QGuiApplication, QOffscreenSurface, QOpenGLContext
-app = QGuiApplication(sys.argv[:1])
-surface, context = QOffscreenSurface(), QOpenGLContext()
-surface.create()
-drawn = context.create() and context.makeCurrent(surface)
-major, minor = context.format().majorVersion(), context.format().minorVersion()
-print(f"{API_NAME} {QT_VERSION}|{app.platformName()}|{f'{major}.{minor}' if drawn else ''}")
-"""
 PLUGIN_PROBE = """
 from npe2 import PluginManager
 manager = PluginManager()
@@ -186,7 +175,7 @@ def _look_at_window() -> list[Finding]:
     binding = _qt_binding()
     if binding.state != "ok":
         return [binding]
-    run = _probe(QT_PROBE)
+    run = _probe("-m", f"{__package__}.gui.probe")
     if run.returncode != 0:
         remedy = f"on Debian or Ubuntu: apt install {' '.join(QT_NEEDS)}"
         return [binding, Finding("display", "missing", f"Qt does not start: {_last_line(run.stderr)}", remedy)]
@@ -210,16 +199,16 @@ def _look_at_napari() -> list[Finding]:
     if found is None:
         return [Finding("napari", "missing", "not installed: no windows", "pip install 'napari[all]'")]
     findings = [Finding("napari", "ok", found)]
-    run = _probe(PLUGIN_PROBE)
+    run = _probe("-c", PLUGIN_PROBE)
     if run.returncode != 0:
         remedy = "install the package again: pip install napari-deconv"
         return [*findings, Finding("plugin", "missing", f"napari does not find it: {_last_line(run.stderr)}", remedy)]
     return [*findings, Finding("plugin", "ok", f"napari finds it, with {run.stdout.split()[-1]} widgets")]
 
 
-def _probe(code: str) -> subprocess.CompletedProcess[str]:
-    """Run a few lines in a process of their own, since Qt ends the process when it cannot start."""
-    command = [sys.executable, "-c", code]
+def _probe(*code: str) -> subprocess.CompletedProcess[str]:
+    """Run a module or a few lines in a process of their own, since Qt ends the process when it cannot start."""
+    command = [sys.executable, *code]
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except subprocess.TimeoutExpired:
