@@ -138,7 +138,7 @@ def find_free_psf(problem: Problem, start: Array) -> Generator[Trial, None, Arra
     splits = [Split(problem, variance, seed) for seed in range(DRAWS)]
     turning = [FreePsf(split.train, start) for split in splits]
     scores: list[Array] = []
-    done = count()
+    done = count(1)
 
     def attempt(values: Values, most: int, share: float) -> Generator[Trial, None, float]:
         for _ in range(values["turns"] - (0, 0, *TURNS)[len(scores)]):
