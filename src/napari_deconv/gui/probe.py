@@ -7,6 +7,8 @@ import sys
 from qtpy import API_NAME, QT_VERSION
 from qtpy.QtGui import QGuiApplication, QOffscreenSurface, QOpenGLContext
 
+__all__ = ["main"]
+
 
 def main() -> None:
     """Print ``binding version|platform|OpenGL``, the last empty where nothing can be drawn; Qt ends the process where it cannot start."""
