@@ -31,6 +31,10 @@ SEVERAL = 3
 """Pixels at the end of a camera's range that make an image saturated; fewer may be chance."""
 HALF = 0.317
 """Share of a normal distribution's lower half that lies more than a standard deviation below its centre."""
+ROUNDS = 3
+"""Times that the noise is taken at the background found so far: first at the darkest block, which says too little."""
+PARTS = 32
+"""Steps of a block's noise in which its background is looked for."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,7 @@ def find_ground(volume: np.ndarray[Any, Any]) -> tuple[float, float]:
 
     The volume is averaged over small blocks. Whatever share of them is plain background, its lower half is the lower
     half of a normal distribution whose width follows from the noise, F(b - s) / F(b) = 0.317 at its centre b; light only
-    adds blocks above. The lowest b that reaches this ratio is taken: where the noise is small or nothing is plain
+    adds blocks above. The lowest b that reaches this ratio is taken (`_lowest_centre`): where the noise is small or nothing is plain
     background, that is the darkest block. A constant image has no background. With it goes the share of blocks that are as dark, within
     two such widths: where it is small, what was found is the darkest light rather than the background.
     """
@@ -138,11 +142,27 @@ def find_ground(volume: np.ndarray[Any, Any]) -> tuple[float, float]:
     blocks = np.sort(whole.reshape(shape).mean(axis=(1, 3, 5), dtype=np.float64), axis=None)
     few = min(len(blocks) - 1, max(8, int(FEW * len(blocks))))
     darkest = float(blocks[few])
-    width = float(estimate_noise(volume).variance(darkest) / np.prod(size)) ** 0.5
-    below = np.searchsorted(blocks, blocks - width) / np.arange(1, len(blocks) + 1)
-    enough = np.flatnonzero((below >= HALF) & (np.arange(len(blocks)) >= few))
-    ground = float(blocks[enough[0]]) if len(enough) else darkest
+    noise, ground, width = estimate_noise(volume), darkest, 0.0
+    for _ in range(ROUNDS):
+        width = float(noise.variance(ground) / np.prod(size)) ** 0.5
+        ground = _lowest_centre(blocks, darkest, width) if width > 0 else darkest
     return ground, float(np.mean(np.abs(blocks - ground) <= 2 * width + 1e-6 * abs(ground)))
+
+
+def _lowest_centre(blocks: np.ndarray[Any, Any], darkest: float, width: float) -> float:
+    """Return the lowest b, not below the darkest block that is trusted, where F(b - s) / F(b) = 0.317 of sorted blocks of noise ``width``.
+
+    F is smoothed by a normal distribution as wide as the noise, so that s = sqrt(2) width: a few blocks that happen to lie close together
+    at the dark end would reach the ratio too early, and the first of many chances is taken. From the darkest on F can grow 50 times at
+    most, and a third of it lies within s of every b below the one sought, so that a span of a few s holds it.
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    steps = (np.arange(-8 * PARTS, 10 * PARTS) + 0.5) / PARTS
+    count = gaussian_filter1d(np.searchsorted(blocks, darkest + steps * width).astype(float), PARTS, mode="nearest")
+    ratio = np.interp(steps - 2**0.5, steps, count) / np.maximum(count, 1e-9)
+    enough = np.flatnonzero((ratio >= HALF) & (steps >= 0))
+    return darkest + float(steps[enough[0]]) * width if len(enough) else darkest
 
 
 def _quantile(values: np.ndarray[Any, Any], share: float) -> float:

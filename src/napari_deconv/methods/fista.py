@@ -43,7 +43,6 @@ class Fista(Weighed):
     measure: ClassVar[str] = "change"
     near: ClassVar[float] = 2e-3
     most: ClassVar[int] = 150
-    lean: ClassVar[float] = 0.85
 
     kind: Literal["fista"] = "fista"
     weight: Weight = field(

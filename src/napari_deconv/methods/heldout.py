@@ -1,18 +1,18 @@
-"""How many iterations: as many as predict photons best that the restoration has not seen.
+"""How many iterations, and which weight: what predicts photons best that the restoration has not seen.
 
 The image y with noise variance v is split into a part to restore and a part to predict, whose noises are uncorrelated:
 
     train = y + sqrt((1 - p) / p * v) e        test = y - sqrt(p / (1 - p) * v) e        e ~ N(0, 1)
 
-Each estimate x of the train part is blurred and taken from the test part. For a weight the score is the mean of
-(test - blur(x) - background)^2 / v. For the iterations that would judge the blurred image, where the noise that deconvolution
-amplifies most is seen least, and stop too late; so the blur is first undone as far as it can be (D = H* / (|H|^2 + d)), and the
-score is the mean of (D (test - background) - a D blur(x) - c)^2 with the scale a and the offset c that fit best, the same for all
-draws: how far the darkest places have come down to zero after so many iterations, which hardly changes the picture, shall not
-outweigh its detail. (A scale below 1 is not granted: it would forgive noise that has been amplified.) But for a constant, the test
-part's own noise, that is the expected error of the object itself within the band that the microscope passes. The score falls while
-detail is restored and rises when noise is. It is averaged over several draws of e; the earliest iteration whose score cannot be told
-from the best (within half its standard error) is taken.
+Each estimate x of the train part is blurred and taken from the test part. To judge the blurred image, by the mean of
+(test - blur(x) - background)^2 / v, would be to judge where the noise that deconvolution amplifies most is seen least; so the blur is
+first undone as far as it can be (D = H* / (|H|^2 + d)), and the score is the mean of (D (test - background) - a D blur(x) - c)^2 with
+the scale a and the offset c that fit best, the same for all draws: how far the darkest places have come down to zero after so many
+iterations, or under so large a weight, which hardly changes the picture, shall not outweigh its detail. (A scale below 1 is not
+granted: it would forgive noise that has been amplified.) But for a constant, the test part's own noise, that is the expected error
+of the object itself within the band that the microscope passes. The score falls while detail is restored and rises when noise is. It is
+averaged over several draws of e; the earliest iteration whose score cannot be told from the best (within a quarter of its standard
+error) is taken.
 
 References
 ----------
@@ -60,12 +60,12 @@ __all__ = [
 FEWEST, MOST, VOXELS = 3, 6, 2**17
 """Draws that a number of iterations is chosen by: more where the part is small, so that they see about as many voxels."""
 TRAIN_SHARE = 0.7
-SLACK = 0.5
+SLACK = 0.25
 """Standard errors by which a score must be beaten to count as beaten."""
 PATIENCE = 8
 """Iterations without a better score after which, and after half as many again as the best, the trial ends."""
 GROUPS = 512
-WEIGHT_DRAWS = 2
+WEIGHT_DRAWS, LIGHT_DRAWS = 3, 2
 
 
 def choose_iterations(method: Method, problem: Problem) -> Generator[Trial, None, Choice]:
@@ -205,8 +205,7 @@ def choose_weight(
                 each.step()
             done += 1
             yield Trial(done, count * rounds, score)
-        found = [split.score(each.object * each.unit) for split, each in zip(splits, solvers, strict=True)]
-        score = float(np.mean(found))
+        score = float(structure_score(splits, [each.object * each.unit for each in solvers]).mean())
         return score
 
     found = yield from Exploration({"weight": weights}, "line").run(attempt)
@@ -229,7 +228,7 @@ def choose_by_light(
     but without their lower halves they are too much light.
     """
     noise = problem.noise
-    splits = [Split(problem, noise.variance(smoothed(problem.image)), seed) for seed in range(WEIGHT_DRAWS)]
+    splits = [Split(problem, noise.variance(smoothed(problem.image)), seed) for seed in range(LIGHT_DRAWS)]
     things: list[Tensor | None] = [None] * len(splits)
     done = 0
 

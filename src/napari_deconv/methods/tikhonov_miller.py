@@ -40,9 +40,9 @@ class TikhonovMiller(Weighed):
     measure: ClassVar[str] = "change"
     near: ClassVar[float] = 2e-3
     most: ClassVar[int] = 100
-    weights: ClassVar[tuple[float, ...]] = tuple(3.0 * 0.33**step for step in range(9))
+    weights: ClassVar[tuple[float, ...]] = tuple(6.0 * 0.33**step for step in range(10))
     rounds: ClassVar[int] = 8
-    lean: ClassVar[float] = 0.7
+    lean: ClassVar[float] = 1.5
 
     kind: Literal["tikhonov-miller"] = "tikhonov-miller"
     weight: Weight = field(

@@ -25,10 +25,6 @@ from .weighed import Weighed, Weight
 
 __all__ = ["Hessian", "TotalVariation"]
 
-PLAIN, ADAPTED = 0.5, 1.0
-"""Of the weight that predicts held-back photons best, the share that comes nearest the truth: with the same weight everywhere, and with one
-that is wholly eased."""
-
 
 def _adaptation_field(default: float) -> Any:
     """Return the field ``adaptation``, which both have."""
@@ -56,11 +52,6 @@ class _Eased(Weighed):
     def volumes(self) -> float:  # type: ignore[override]
         """Where the weight is eased, its factors and their average are kept, too."""
         return self.unadapted + (2.0 if self.adaptation else 0.0)
-
-    @property
-    def lean(self) -> float:  # type: ignore[override]
-        """Of the weight that predicts held-back photons best, the share that comes nearest the truth."""
-        return PLAIN + (ADAPTED - PLAIN) * min(2 * self.adaptation, 1)
 
 
 class TotalVariation(_Eased):
