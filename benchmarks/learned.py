@@ -50,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--stacks", action="store_true", help="the list of stacks instead of that of flat images")
     parser.add_argument("--card", action="store_true", help="write the means into the card of the weights as well")
     parser.add_argument("--draws", type=int, default=DRAWS, help="of each image's noise")
+    parser.add_argument("--fallback", choices=("auto", "never"), default="auto", help="never: the network by itself")
+    parser.add_argument(
+        "--views", type=int, help="in how many views the network looks; as it does of itself if not given"
+    )
     asked = parser.parse_args(arguments)
     import torch
 
@@ -62,13 +66,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if missing:
         parser.error(f"{len(missing)} baselines are missing, such as {missing[0]}: run it with --baselines first")
     started = time.perf_counter()
-    rows = [row for case in chosen for row in measure(case, baselines[case.key], asked.weights)]
+    method = {"kind": "network", "weights": asked.weights, "fallback": asked.fallback, "views": asked.views}
+    rows = [row for case in chosen for row in measure(case, baselines[case.key], method)]
     report = {
         **circumstances(["numpy", "scipy", "torch", "napari-deconv"]),
         "images": len(chosen) // asked.draws, "draws": asked.draws, "minutes": (time.perf_counter() - started) / 60,
         "rows": rows,
     }  # fmt: skip
-    finish("learned-stacks" if asked.stacks else "learned", report, as_markdown(report), asked)
+    name = "learned-stacks" if asked.stacks else "learned"
+    finish(name if asked.fallback == "auto" else f"{name}-alone", report, as_markdown(report), asked)
     if asked.card:
         write_card(asked.weights, 3 if asked.stacks else 2, rows)
     return 0
@@ -176,17 +182,13 @@ def asked_of(case: Case) -> list[str]:
     return [name for name in BASELINE if not (case.is_stack and name == "oracle RL-TV")]
 
 
-def measure(case: Case, baselines: dict[str, Figures], weights: str) -> Iterator[dict[str, Any]]:
+def measure(case: Case, baselines: dict[str, Figures], method: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield a row for each method on one noisy image."""
     about = {"family": case.family, "psf": case.psf, "photons": case.photons, "draw": case.draw, "new": case.is_new}
     for name, figures in baselines.items():
         yield {**about, "method": name, **figures}
     image = make_held_out(case)
-    yield {
-        **about,
-        "method": "network",
-        **figures_of(restored(image, {"kind": "network", "weights": weights}), image.truth),
-    }
+    yield {**about, "method": "network", **figures_of(restored(image, method), image.truth)}
 
 
 def as_markdown(report: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ import argparse
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,11 +26,11 @@ from napari_deconv.learned.simulate import blur_scene, cut_frame
 from napari_deconv.learned.sources import OwnImage
 from napari_deconv.learned.train import train
 from napari_deconv.learned.training import Training
-from napari_deconv.learned.weights import load_weights
+from napari_deconv.learned.weights import has_fast_bfloat16, load_weights
 from napari_deconv.methods import applied
 from napari_deconv.methods.features import gather_features
 
-from .held_out import VOXEL, Case, HeldOut, cases, make_held_out, make_psf
+from .held_out import VOXEL, Case, HeldOut, cases, make_held_out, make_psf, stack_cases
 from .learned import best_of, restored
 from .report import add_arguments, as_table, circumstances, finish, heading
 from .scores import psnr
@@ -164,26 +165,41 @@ def wrong_psf(case: Case) -> Iterator[dict[str, Any]]:
         }
 
 
-def timings() -> dict[str, float]:
-    """Return seconds for an image of 1024 x 1024: minima of three, one after the other."""
+def timings() -> list[dict[str, Any]]:
+    """Return rows of what takes how long on a large image and a large stack: minima of three, one after the other."""
+    from napari_deconv.running.device import hold_to_budget
+
+    hold_to_budget("auto")  # as every run does
+    flat, stack = make_held_out(cases()[0]), make_held_out(stack_cases()[0])
+    times = SIDE // flat.counts.shape[1]
+    large = replace(flat, counts=np.tile(flat.counts, (1, times, times)))
+    deep = replace(stack, counts=np.tile(stack.counts, (2, 4, 4)))
+    return [*_timed(large, 2, (1, 4)), *_timed(deep, 3, (1,))]
+
+
+def _timed(image: HeldOut, dims: int, views: Sequence[int]) -> Iterator[dict[str, Any]]:
+    """Yield a row for the classical estimates, the network in so many views in both precisions, and automatic Richardson-Lucy."""
     import torch
 
-    image = make_held_out(cases()[0])
-    counts = np.tile(image.counts, (1, SIDE // image.counts.shape[1], SIDE // image.counts.shape[2]))
-    problem, member = posed(counts, image.psf, VOXEL), load_weights("bundled", 2).members[0]
+    problem, member = posed(image.counts, image.psf, image.voxel), load_weights("bundled", dims).members[0]
     found: dict[str, list[float]] = {}
     for _ in range(3):
         began = time.perf_counter()
-        values = _drained(gather_features(problem)).values[None, :, 0]
+        values = _drained(gather_features(problem)).values[None]
         found.setdefault("classical estimates", []).append(time.perf_counter() - began)
+        values = values[:, :, 0] if dims == 2 else values
+        for fast, number in product((False, True) if has_fast_bfloat16() else (False,), views):
+            name = f"network alone, {'bfloat16' if fast else 'float32'}, views: {number}"
+            began = time.perf_counter()
+            with torch.no_grad():
+                applied.propose(member, values, (0,) * dims, look=applied.Look(number, fast))
+            found.setdefault(name, []).append(time.perf_counter() - began)
         began = time.perf_counter()
-        with torch.no_grad():
-            applied.propose(member, values, (0, 0))
-        found.setdefault("network alone", []).append(time.perf_counter() - began)
-        began = time.perf_counter()
-        restored(replace(image, counts=counts), {"kind": "richardson-lucy"})
+        restored(image, {"kind": "richardson-lucy"})
         found.setdefault("automatic RL", []).append(time.perf_counter() - began)
-    return {name: min(seconds) for name, seconds in found.items()}
+    size = " × ".join(map(str, image.counts.shape[3 - dims :]))
+    for name, seconds in found.items():
+        yield {"size": size, "voxels": image.counts.size, "what": name, "seconds": min(seconds)}
 
 
 def tuned(photons: float) -> Iterator[dict[str, Any]]:
@@ -233,11 +249,14 @@ def as_markdown(report: dict[str, Any]) -> str:
     lines += [
         as_table(["PSF", "network", "oracle RL-TV"], rows),
         "",
-        f"An image of {SIDE} × {SIDE}, {report['threads']} threads:",
+        f"Time, {report['threads']} threads, minima of three:",
         "",
     ]
-    speeds = [[name, f"{value:.2f}", f"{SIDE**2 / 1e6 / value:.2f}"] for name, value in seconds.items()]
-    lines += [as_table(["", "seconds", "Mpixel a second"], speeds)]
+    speeds = [
+        [row["size"], row["what"], f"{row['seconds']:.2f}", f"{row['voxels'] / 1e6 / row['seconds']:.2f}"]
+        for row in seconds
+    ]
+    lines += [as_table(["size", "", "seconds", "million voxels a second"], speeds)]
     lines += ["", "Weights gone on with on the image alone:", ""]
     rows = [[row["case"], f"{row['seconds']:.0f}", f"{row['gain']:+.2f}"] for row in report["tuned"]]
     lines += [as_table(["image", "seconds at 256 × 256", "change, dB"], rows)]

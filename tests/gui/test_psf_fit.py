@@ -118,7 +118,7 @@ def test_it_can_be_cancelled_and_closed(qtbot: Any, open_panel: Any) -> None:
         qtbot.waitUntil(lambda: "Restoring" in said(panel), timeout=30000)
         press(qtbot, panel, "cancel fit")
         qtbot.waitUntil(lambda: "Cancelled" in said(panel), timeout=30000)
-        assert left == [True]
+        qtbot.waitUntil(lambda: left == [True], timeout=30000)
         assert button(panel, "fit").isEnabled()
         assert not panel.findChild(QLabel, "fit table").isVisible()
         press(qtbot, panel, "fit")

@@ -152,11 +152,28 @@ def test_all_views_together_do_not_know_how_the_image_lies(axis: int) -> None:
     values = torch.rand(1, 17, 40, 48, generator=torch.Generator().manual_seed(3))[:, : member.estimates + 5]
     with torch.no_grad():
         for views, alike in ((1, False), (8, True)):
-            lying = applied.propose(member, values, (0, 0), views=views).estimate
-            mirrored = applied.propose(member, values.flip(axis), (0, 0), views=views).estimate.flip(axis)
+            lying = applied.propose(member, values, (0, 0), look=applied.Look(views)).estimate
+            mirrored = applied.propose(member, values.flip(axis), (0, 0), look=applied.Look(views)).estimate.flip(axis)
             assert (float((mirrored - lying).abs().max()) < 1e-5 * float(lying.abs().max())) == alike
-        turned = applied.propose(member, values.transpose(-1, -2), (0, 0), views=8).estimate.transpose(-1, -2)
+        turned = applied.propose(member, values.transpose(-1, -2), (0, 0), look=applied.Look(8)).estimate.transpose(
+            -1, -2
+        )
         assert torch.allclose(turned, lying, rtol=1e-4, atol=1e-5)
+
+
+def test_numbers_of_16_bits_change_little_and_are_taken_where_the_processor_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, _ = dense((1, 72, 72), photons=100.0)
+    full, short = ({**SURE, "views": 1, "precision": each} for each in ("float32", "bfloat16"))
+    exact = restored(image, WIDE, tmp_path, full).numpy()
+    monkeypatch.setattr("napari_deconv.learned.weights.has_fast_bfloat16", lambda: True)
+    near = restored(image, WIDE, tmp_path, short).numpy()
+    missed = np.abs(near - exact) / exact.max()
+    assert 0 < float(np.sqrt(np.mean(missed**2))) < 3e-3
+    assert float(missed.max()) < 0.03
+    monkeypatch.setattr("napari_deconv.learned.weights.has_fast_bfloat16", lambda: False)
+    np.testing.assert_array_equal(restored(image, WIDE, tmp_path, short).numpy(), exact)
 
 
 def test_outside_what_it_was_trained_on_it_falls_back_and_says_so(tmp_path: Path) -> None:

@@ -98,13 +98,14 @@ def test_large_buffers_go_back_when_they_are_freed() -> None:
 
 def test_a_run_with_a_stated_memory_says_so_and_one_without_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
-    monkeypatch.setattr(device_module, "give_back_at_once", lambda: told.append("told"))
+    monkeypatch.setattr(device_module, "give_back_at_once", lambda: told.append("give back"))
+    monkeypatch.setattr(device_module, "keep_for_next_time", lambda: told.append("keep"))
     image, recipe = (
         nd.Image(np.ones((1, 12, 12))),
         {"psf": {"kind": "gaussian", "sigma": [0, 0.1, 0.1]}, "method": "adjoint"},
     )
     image = image.replace(voxel={"Y": 0.1, "X": 0.1})
     nd.restored(image, recipe, device="cpu")
-    assert not told
+    assert told == ["keep"]
     nd.restored(image, recipe, device="cpu", memory="50MB")
-    assert told == ["told"]
+    assert told == ["keep", "give back"]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..learned.physics import Physics
     from ..learned.weights import Weights
 
-__all__ = ["SPREAD_DRAWS", "Results", "gathered", "physics_of", "propose", "restore_features", "spread_of"]
+__all__ = ["SPREAD_DRAWS", "Look", "Results", "gathered", "physics_of", "propose", "restore_features", "spread_of"]
 
 HALO = {2: (88, 88), 3: (32, 88, 88)}
 """Voxels of neighbourhood beyond which a network of three levels does not look, by dimensions."""
@@ -36,6 +36,17 @@ VIEWS = tuple((flips, turns) for turns in (False, True) for flips in ((), (-2, -
 """Axes that are mirrored, and whether y and x change places after that: the image itself first."""
 SPREAD_DRAWS = 8
 """How often the noise is drawn anew to see what hangs on it."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a network looks at an image: in how many views, and whether with numbers of 16 bits, which is faster where a device has them."""
+
+    views: int = 1
+    fast: bool = False
+
+
+ONCE = Look()
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,9 @@ def gathered(problem: Problem, before: int, steps: int) -> Generator[Estimate, N
         yield Estimate(estimate.object, before + estimate.step, steps, estimate.figures)
 
 
-def spread_of(problem: Problem, weights: Weights, views: int = 1, seed: int = 0) -> Generator[Estimate, None, Tensor]:
+def spread_of(
+    problem: Problem, weights: Weights, look: Look = ONCE, seed: int = 0
+) -> Generator[Estimate, None, Tensor]:
     """Yield estimates on the way, and return the standard deviation (Z, Y, X) inside the frame in units of the scale."""
     import torch
 
@@ -73,12 +86,12 @@ def spread_of(problem: Problem, weights: Weights, views: int = 1, seed: int = 0)
         noise = torch.randn(deviation.shape, generator=random).to(deviation)
         noisier = replace(problem, image=(problem.image + deviation * noise).clamp_(min=0), measured=None)
         features = yield from gathered(noisier, draw * STEPS, SPREAD_DRAWS * STEPS)
-        results.append(restore_features(features, noisier, weights, draw + 1, views=views).last)
+        results.append(restore_features(features, noisier, weights, draw + 1, look).last)
     return torch.cat(results).std(dim=0)
 
 
 def restore_features(
-    features: Features, problem: Problem, weights: Weights, draw: int = 0, *, views: int = 1
+    features: Features, problem: Problem, weights: Weights, draw: int = 0, look: Look = ONCE
 ) -> Results:
     """Return what the weights' networks make of features; ``draw`` tells draws of the noise apart, of which each has a state of its own."""
     import torch
@@ -92,7 +105,7 @@ def restore_features(
         said = []
         for number, member in enumerate(weights.members):
             state = _recalled(problem, (draw, number), values)
-            said.append(propose(member.to(values.device), values[None], place, state, views))
+            said.append(propose(member.to(values.device), values[None], place, state, look))
             _keep(problem, (draw, number), said[-1].state)
         last = [physics.relit(finish(each, physics)) for each in said]
     parts = [each.estimate for each in said], [each.trust for each in said], last
@@ -113,8 +126,8 @@ def _keep(problem: Problem, name: tuple[int, int], state: Tensor | None) -> None
         problem.carried.keep(name, state[0].reshape(-1, *problem.image.shape).float().cpu().numpy())
 
 
-def propose(member: Any, values: Tensor, place: tuple[int, ...], state: Tensor | None = None, views: int = 1) -> Any:
-    """Return a network's proposal for features (1, C, [Z,] Y, X), piece by piece, the mean over so many views of each.
+def propose(member: Any, values: Tensor, place: tuple[int, ...], state: Tensor | None = None, look: Look = ONCE) -> Any:
+    """Return a network's proposal for features (1, C, [Z,] Y, X), piece by piece, the mean over the views of each.
 
     ``place`` is where they begin in the whole image: the network's coarser grids lie alike however the image is cut.
     ``state`` (1, planes, [Z,] Y, X) is what a recurrent network kept of the time point before.
@@ -132,20 +145,23 @@ def propose(member: Any, values: Tensor, place: tuple[int, ...], state: Tensor |
     for piece in plan_pieces(size, place, stride, HALO[dims], MOST[dims]):
         before = None if state is None else torch.nn.functional.pad(state[(*every, *piece.outer)], piece.pads)
         given = torch.nn.functional.pad(values[(*every, *piece.outer)], piece.pads)
-        for flips, turns in VIEWS[:views]:
-            for whole, part in zip(parts, _said(member, given, before, flips, turns=turns), strict=True):
-                whole[(*every, *piece.core)] += part[(*every, *piece.inner)] / views
+        for flips, turns in VIEWS[: look.views]:
+            said = _said(member, given, before, flips, turns=turns, fast=look.fast)
+            for whole, part in zip(parts, said, strict=True):
+                whole[(*every, *piece.core)] += part[(*every, *piece.inner)] / look.views
     return Proposal(*parts)
 
 
-def _said(member: Any, given: Tensor, state: Tensor | None, flips: tuple[int, ...], *, turns: bool) -> list[Tensor]:
+def _said(
+    member: Any, given: Tensor, state: Tensor | None, flips: tuple[int, ...], *, turns: bool, fast: bool
+) -> list[Tensor]:
     """Return what a network says of one view of a piece, as the piece itself lies: estimate, trust, choice, and the state if it has one."""
 
     def seen(values: Tensor) -> Tensor:
         return values.flip(flips).transpose(-1, -2) if turns else values.flip(flips)
 
     recurrent = {"state": None if state is None else seen(state)} if member.architecture.kind == "recurrent" else {}
-    said = member(seen(given), **recurrent)
+    said = member(seen(given), fast=fast, **recurrent)
     parts = [said.estimate, said.trust, said.choice] + ([said.state] if recurrent else [])
     return [(part.transpose(-1, -2) if turns else part).flip(flips) for part in parts]
 

@@ -12,16 +12,19 @@ __all__ = [
     "give_back_at_once",
     "hold_to_budget",
     "is_out_of_memory",
+    "keep_for_next_time",
     "plan_budget",
     "release",
     "trim",
 ]
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
-MMAP_THRESHOLD, KEPT = -3, 2**21
+MMAP_THRESHOLD, KEPT, LARGEST = -3, 2**21, 2**30
+TRIM_THRESHOLD, NEVER = -1, 2**31 - 1
 ARENA_MAX, ARENAS = -8, 2
-"""The C library's numbers for two of its settings, and what is asked for: bytes from which a buffer is given back when it is freed, and
-the pools that threads take smaller ones from, each of which keeps leavings of its own."""
+"""The C library's numbers for three of its settings, and what is asked for: bytes from which a buffer is given back when it is freed (where
+memory is short, and where it is not), free bytes from which the end of a pool is given back, and the pools that threads take smaller
+buffers from, each of which keeps leavings of its own."""
 SHARE = 0.6
 """Share of the free memory that ``auto`` takes."""
 SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
@@ -87,7 +90,9 @@ def plan_budget(memory: str | int | float = "auto", device: Any = "cpu") -> int:
 
 def hold_to_budget(memory: str | int | float = "auto", device: Any = "cpu") -> int:
     """Return the same for a run that begins now; where a size is given, freed memory goes back to the system, so that it holds."""
-    if memory != "auto":
+    if memory == "auto":
+        keep_for_next_time()
+    else:
         give_back_at_once()
     return plan_budget(memory, device)
 
@@ -124,7 +129,18 @@ def give_back_at_once() -> None:
     leavings came to three times the tile. What is smaller than `KEPT`, as all is that an iteration makes and frees, stays with it.
     """
     _tell_c_library("mallopt", MMAP_THRESHOLD, KEPT)
+    _tell_c_library("mallopt", TRIM_THRESHOLD, KEPT)
     _tell_c_library("mallopt", ARENA_MAX, ARENAS)
+
+
+def keep_for_next_time() -> None:
+    """Have the C library, where it is glibc, keep large buffers for the next time until `trim`, in this process from now on.
+
+    By itself it asks the system for each buffer above 32 MiB anew, and the system clears it page by page as it is first written: more than
+    half of the time of a network on an image of a million pixels.
+    """
+    _tell_c_library("mallopt", MMAP_THRESHOLD, LARGEST)
+    _tell_c_library("mallopt", TRIM_THRESHOLD, NEVER)
 
 
 def _tell_c_library(name: str, *words: int) -> None:
