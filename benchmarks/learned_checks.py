@@ -74,24 +74,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def physics_of_result(case: Case) -> dict[str, Any]:
-    """Return what a result, seen through the microscope again, says of itself."""
+    """Return what a result, seen through the microscope again, says of itself; light also where the background is known."""
     image = make_held_out(case)
-    ground = measure_volume(
-        image.counts, "auto"
-    ).background  # haze without structure counts as background: it is told apart by nothing
+    ground = measure_volume(image.counts, "auto").background  # holds haze without structure, which nothing tells apart
     result = restored(image, SURE)
+    residual, light = seen_again(image, result, ground)
+    known, right = seen_again(image, restored(image, SURE, image.background), image.background)
+    return {
+        "case": case.key,
+        "photons": case.photons,
+        "residual": residual,
+        "light": light,
+        "residual, background known": known,
+        "light, background known": right,
+        "beyond": energy_beyond(result, image.psf) / max(energy_beyond(image.counts, image.psf), 1e-30),
+    }
+
+
+def seen_again(image: HeldOut, result: Array, ground: float) -> tuple[float, float]:
+    """Return the residual of a re-blurred result in units of the noise, and its light over the image's above its background."""
     pad = [(0, 0), *[(size // 2, size // 2) for size in image.psf.shape[1:]]]
     seen = cut_frame(blur_scene(np.pad(result, pad, mode="reflect"), image.psf), result.shape)
     inside = (slice(None), slice(16, -16), slice(16, -16))
     seen, counts = seen[inside], image.counts[inside]
     expected = seen + ground
-    return {
-        "case": case.key,
-        "photons": case.photons,
-        "residual": float(np.mean((counts - expected) ** 2 / np.maximum(expected, 0.5))),
-        "light": float(seen.sum() / (counts - ground).sum()),
-        "beyond": energy_beyond(result, image.psf) / max(energy_beyond(image.counts, image.psf), 1e-30),
-    }
+    missed = float(np.mean((counts - expected) ** 2 / np.maximum(expected, 0.5)))
+    return missed, float(seen.sum() / (counts - ground).sum())
 
 
 def energy_beyond(volume: Array, psf: Array) -> float:
@@ -228,7 +236,7 @@ def as_markdown(report: dict[str, Any]) -> str:
     """Return the page."""
     images, wrong, seconds = report["images"], report["wrong"], report["seconds"]
     photons = sorted({row["photons"] for row in images})
-    figures = ("residual", "light", "beyond")
+    figures = ("residual", "light", "residual, background known", "light, background known", "beyond")
     lines = [
         heading("A network's physics", report),
         "Mean, least and most of the re-blurred result's residual (1 is noise), its ",

@@ -34,14 +34,6 @@ SMALL: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def write_network(folder: Path, dims: int = 2, members: int = 1) -> Path:
     """Write small recurrent networks whose weights are random, as after some odd training."""
     torch.manual_seed(4)

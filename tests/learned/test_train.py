@@ -30,14 +30,6 @@ SMALL: dict[str, Any] = {
 SOURCE = Simulation(psf=PSF.astype(np.float32), voxel=(0.2, 0.08, 0.08), photons=(50, 500))
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def learned(folder: Path, source: Any = SOURCE, **changes: Any) -> list[TrainingProgress]:
     return list(train(Training(**{**SMALL, **changes}), source, folder))
 
