@@ -256,12 +256,12 @@ class _Job:
     def _shown(self, estimate: Estimate, blur: Blur, tile: Tile, piece: Piece) -> Iterator[Progress]:
         """Yield the progress of an estimate; its pixels can be read until the generator goes on, and hold no memory after."""
         box = piece.inner if tile.is_whole else (slice(None), slice(None), slice(None))
-        views = [blur.crop(estimate.object)[box]]
+        views = [estimate]
 
         def make() -> Image:
             if not views:
                 raise RuntimeError("this estimate is gone: read progress.estimate before asking for the next step")
-            pixels = to_numpy(views[0])
+            pixels = to_numpy(blur.crop(views[0].object)[box])
             block = self.image.crop(piece.region(tile, pixels.shape, self.image.axes))
             return block.replace(data=pixels.reshape(block.shape))
 

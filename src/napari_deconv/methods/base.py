@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field as attribute
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -116,13 +117,19 @@ class Problem:
 class Estimate:
     """The object so far, on the blur's object grid, after ``step`` of ``steps``, and the figures of that step.
 
-    ``object`` may be the method's own buffer: it is valid until the generator goes on; copy what you keep.
+    ``object`` may be the method's own buffer: it is valid until the generator goes on; copy what you keep. A method may give what makes
+    it in place of the object (``found``), where that is worth making only when somebody looks.
     """
 
-    object: Tensor
+    found: Tensor | Callable[[], Tensor]
     step: int
     steps: int
     figures: Mapping[str, float] = attribute(default_factory=dict)
+
+    @cached_property
+    def object(self) -> Tensor:
+        """The object so far."""
+        return self.found() if callable(self.found) else self.found
 
 
 class Method(Settings):
@@ -200,6 +207,14 @@ class Method(Settings):
         if not isinstance(iterations, int):
             raise ValueError("iterations are still 'auto': settle them first (Method.choose), or give a number")
         return iterations
+
+    def whole_steps(self, steps: int, psf: np.ndarray[Any, Any], shape: tuple[int, int, int]) -> float:
+        """Return what so many steps cost in whole ones, those of `evenly`: less where some are done on less of an image (Z, Y, X)."""
+        return steps
+
+    def evenly(self) -> Any:
+        """Return a copy whose steps all cost the same, so that a few of them tell the pace."""
+        return self
 
     @property
     def trial_steps(self) -> int:

@@ -51,8 +51,8 @@ class Blur:
     dtype : torch.float32 or torch.float64.
     room : how many half widths of the PSF the object reaches beyond the frame, (z, y, x).
 
-    ``spectrum`` is the half spectrum that all calls share, to be entered in a ``with``; ``whole`` the box of the object's grid, ``frame``
-    that of the image in it.
+    ``psf`` is what was given; ``spectrum`` is the half spectrum that all calls share, to be entered in a ``with``; ``whole`` the box of the
+    object's grid, ``frame`` that of the image in it.
 
     What `forward` and `undo` return is one buffer, `in_frame`; what `full`, `filtered` and `adjoint` return is another: the next call
     overwrites it, so copy what you keep. `round_trip` needs neither.
@@ -71,6 +71,7 @@ class Blur:
         self.device = torch.device(device)
         self.dtype = dtype or torch.float32
         self.image_shape = image_shape
+        self.psf = psf
         self.psf_shape = tuple(psf.shape)
         self.object_shape = plan_object_shape(image_shape, psf.shape, room)
         self.margin = tuple(halves * ((size - 1) // 2) for halves, size in zip(room, psf.shape, strict=True))

@@ -9,6 +9,10 @@ never below zero. Biggs-Andrews takes a = <g_{k-1}, g_{k-2}> / <g_{k-2}, g_{k-2}
 takes Nesterov's a = (t_{k-1} - 1) / t_k with t_k = (1 + sqrt(1 + 4 t_{k-1}^2)) / 2. Biggs-Andrews' pace is one number for
 the whole block; the heavy ball's depends on nothing but the step, which keeps tiles alike.
 
+Coarse to fine does two thirds of the heavy ball's steps on pixels that are averaged two by two (`coarser`), at a quarter of the price, and
+goes on with its pace and direction on the fine grid. Factors are raised to the power 5/4, which lengthens the steps (a heavy ball
+swings from 4/3 on), but for the last step, which gives back the light that longer ones lose.
+
 With total variation of weight w the step is  x <- x / (s - v div(grad x / |grad x|)) * H'(...)  (Dey et al., one step late) with
 v = w s: outside the frame, where the data say little, the penalty weighs as little. With v = w its late step overshoots there, the
 further the smaller s, and piles up light that nothing restrains. With Good's roughness, whose gradient is held - drawn, it is
@@ -19,6 +23,7 @@ References
 Richardson, "Bayesian-based iterative method of image restoration", J. Opt. Soc. Am. 62 (1972) 55-59.
 Lucy, "An iterative technique for the rectification of observed distributions", Astron. J. 79 (1974) 745-754.
 Biggs & Andrews, "Acceleration of iterative image restoration algorithms", Applied Optics 36 (1997) 1766-1775.
+Nesterov, "A method of solving a convex programming problem with convergence rate O(1/k^2)", Soviet Math. Dokl. 27 (1983) 372-376.
 Wang & Miller, "Scaled heavy-ball acceleration of the Richardson-Lucy algorithm for 3D microscopy image restoration",
 IEEE Trans. Image Process. 23 (2014) 848-854.
 Dey et al., "Richardson-Lucy algorithm with total variation regularization for 3D confocal microscope deconvolution",
@@ -29,13 +34,16 @@ J. Opt. Soc. Am. A 10 (1993) 1078-1085.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..settings import field
 from .base import Estimate, Iterations, Problem, iterations_field
+from .choice import Choice, Trial
+from .coarser import halve_problem, halved_axes
+from .heldout import choose_iterations
 from .iterative import Iterative
+from .momentum import BiggsAndrews, HeavyBall
 from .reach import LEAK, reach_of
 from .roughness import GoodsRoughness
 from .total_variation import Curvature
@@ -50,6 +58,8 @@ __all__ = ["BiggsAndrews", "Climb", "HeavyBall", "RichardsonLucy"]
 
 TINY = 1e-6
 """Smallest expected count, as a share of the image's scale, that a ratio is formed with."""
+COARSE, PRICE = 2 / 3, 0.3
+"""Share of the steps that coarse to fine does on the coarse grid, and what one costs there: a quarter of a fine one, and its smaller part."""
 SOFTENING = 1e-3
 """Slope, as a share of the image's scale, below which total variation no longer counts a slope as an edge."""
 
@@ -67,11 +77,12 @@ class RichardsonLucy(Iterative):
         "More iterations sharpen further, and in the end amplify noise. "
         "Auto stops where photons held back from the restoration are predicted best."
     )
-    acceleration: Literal["auto", "none", "biggs-andrews", "heavy-ball"] = field(
+    acceleration: Literal["auto", "none", "biggs-andrews", "heavy-ball", "coarse-to-fine"] = field(
         "auto",
         title="Acceleration",
         description="Reaches the same sharpness in several times fewer iterations. Auto accelerates (heavy ball) when the "
-        "iterations are automatic, and stays plain when you give their number.",
+        "iterations are automatic, and stays plain when you give their number. Coarse to fine makes as many as the heavy ball, "
+        "most of a stack's at a quarter of the price on pixels twice as wide.",
     )
 
     tv: float = field(
@@ -103,7 +114,7 @@ class RichardsonLucy(Iterative):
         """Estimate, transfer function, half spectrum, sensitivity and image, and what accelerations and penalties keep."""
         accelerated = "heavy-ball" if self.is_automatic else "none"
         acceleration = accelerated if self.acceleration == "auto" else self.acceleration
-        kept = {"none": 0.0, "heavy-ball": 1.0, "biggs-andrews": 2.0}[acceleration]
+        kept = {"none": 0.0, "heavy-ball": 1.0, "biggs-andrews": 2.0, "coarse-to-fine": 1.3}[acceleration]
         return 5.5 + kept + (1.5 if self.tv else 1.0 if self.roughness else 0.0)
 
     @property
@@ -130,11 +141,58 @@ class RichardsonLucy(Iterative):
         """Yield the estimate after each iteration."""
         steps = self.steps
         climb = Climb(problem, self.tv, self.roughness)
+        if self.acceleration == "coarse-to-fine":
+            yield from self._from_coarse(problem, climb, steps)
+            return
         estimate = climb.start()
         momentum = self._momentum()
         for step in range(1, steps + 1):
             estimate = momentum.step(climb, estimate) if momentum else climb.step(estimate.__getitem__, out=estimate)
             yield Estimate(estimate, step, steps)
+
+    def choose(self, problem: Problem) -> Generator[Trial, None, Choice]:
+        """Yield the trials and return the choice; coarse to fine is tried as a heavy ball, which needs as many iterations."""
+        return (yield from choose_iterations(self.evenly(), problem))
+
+    def whole_steps(self, steps: int, psf: np.ndarray[Any, Any], shape: tuple[int, int, int]) -> float:
+        """Return what so many steps cost in whole ones, for a PSF and an image (Z, Y, X)."""
+        halved = halved_axes(psf, shape) if self.acceleration == "coarse-to-fine" else ()
+        return steps - (1 - PRICE) * _coarse_steps(steps) if len(halved) == 2 else steps
+
+    def evenly(self) -> RichardsonLucy:
+        """Return a copy whose steps all cost the same."""
+        even: RichardsonLucy = (
+            self.replace(acceleration="heavy-ball") if self.acceleration == "coarse-to-fine" else self
+        )
+        return even
+
+    def _from_coarse(self, problem: Problem, climb: Climb, steps: int) -> Generator[Estimate]:
+        """Yield the estimates of a heavy ball that goes most of its way on a coarser grid, where the PSF lets it."""
+        ball = HeavyBall()
+        axes = halved_axes(problem.blur.psf, problem.blur.image_shape, problem.finer)
+        coarse = _coarse_steps(steps) if axes else 0
+        if coarse:
+            estimate = yield from self._on_coarse_grid(problem, axes, ball, coarse)
+        else:
+            estimate = climb.start()
+        for step in range(coarse + 1, steps + 1):
+            climb.is_long = step < steps
+            estimate = ball.step(climb, estimate)
+            yield Estimate(estimate, step, steps)
+
+    def _on_coarse_grid(
+        self, fine: Problem, axes: tuple[int, ...], ball: HeavyBall, most: int
+    ) -> Generator[Estimate, None, Tensor]:
+        """Yield so many estimates of the coarse grid, spread when somebody looks at them; return the last one, as the ball goes on, spread."""
+        problem, spread = halve_problem(fine, axes)
+        climb = Climb(problem, self.tv, self.roughness, is_long=True)
+        newest = [climb.start()]
+        for step in range(1, most + 1):
+            newest[0] = ball.step(climb, newest[0])
+            yield Estimate(lambda: spread(newest[0]), step, self.steps)
+        del problem, climb
+        ball.carry(spread)
+        return spread(newest.pop())
 
     def settled(self, value: float) -> RichardsonLucy:
         """Return a copy whose automatic choices are made."""
@@ -151,8 +209,10 @@ class RichardsonLucy(Iterative):
 class Climb:
     """Richardson-Lucy's multiplicative step up the likelihood, penalised where penalties have a weight."""
 
-    def __init__(self, problem: Problem, tv: float = 0.0, roughness: float = 0.0) -> None:
+    def __init__(self, problem: Problem, tv: float = 0.0, roughness: float = 0.0, *, is_long: bool = False) -> None:
         self._problem = problem
+        self.is_long = is_long
+        """Whether factors are raised to the power 5/4; it keeps the light no longer."""
         self._floor = max(TINY * problem.scale, 1e-30)
         self._tv, self._weight = tv, roughness
         shape, soft = problem.blur.object_shape, SOFTENING * problem.scale
@@ -182,7 +242,10 @@ class Climb:
         def take(part: Part, back: Tensor) -> None:
             back.clamp_(min=0)
             point = give(part) if kept is None else self._held_back(part, back, kept)
-            reached = back.mul_(blur.inverse_sensitivity[part]).mul_(point)
+            factor = back.mul_(blur.inverse_sensitivity[part])
+            if self.is_long:
+                factor.mul_(factor.sqrt().sqrt_())
+            reached = factor.mul_(point)
             if tell is not None:
                 tell(part, point, reached)
             out[part] = reached
@@ -214,60 +277,6 @@ class Climb:
         return pull.clamp_(min=0.1)
 
 
-class HeavyBall:
-    """Nesterov's momentum: its pace follows from the step's number alone, so that a tile goes as the whole does."""
-
-    def __init__(self) -> None:
-        self._before: Tensor | None = None
-        self._pace = 1.0
-
-    def step(self, climb: Climb, estimate: Tensor) -> Tensor:
-        """Return the next estimate; the buffers of the two last ones are used in turn."""
-        import torch
-
-        if self._before is None:
-            self._before = estimate
-            return climb.step(estimate.__getitem__, out=torch.empty_like(estimate))
-        pace = (1 + math.sqrt(1 + 4 * self._pace**2)) / 2
-        share = 1 + (self._pace - 1) / pace
-        before, self._before, self._pace = self._before, estimate, pace
-        return climb.step(_predicting(before, estimate, share), out=before)
-
-
-class BiggsAndrews:
-    """Biggs and Andrews' prediction along the last change of the estimate."""
-
-    def __init__(self) -> None:
-        self._before: Tensor | None = None
-        self._change: Tensor | None = None
-        self._square = 0.0
-        self._pace = 0.0
-
-    def step(self, climb: Climb, estimate: Tensor) -> Tensor:
-        """Return the next estimate; the buffers of the two last ones are used in turn."""
-        import torch
-
-        if self._before is None or self._change is None:
-            self._before, self._change = estimate, torch.zeros_like(estimate)
-            return climb.step(estimate.__getitem__, out=torch.empty_like(estimate))
-        change = self._change
-        products: dict[int, Tensor] = {}
-
-        def tell(part: Part, point: Tensor, reached: Tensor) -> None:
-            step = reached - point
-            products[part[-1].start] = torch.stack([(step * change[part]).sum(), step.square().sum()])
-            change[part] = step
-
-        before, self._before = self._before, estimate
-        climbed = climb.step(_predicting(before, estimate, 1 + self._pace), out=before, tell=tell)
-        along, square = torch.stack([products[start] for start in sorted(products)]).double().sum(dim=0).tolist()
-        self._pace = min(max(along / self._square, 0.0), 0.999) if self._square > 0 else 0.0
-        self._square = square
-        return climbed
-
-
-def _predicting(before: Tensor, estimate: Tensor, share: float) -> Callable[[Part], Tensor]:
-    """Return what gives a part of the point beyond an estimate on the line from the one before it, never below zero."""
-    import torch
-
-    return lambda part: torch.lerp(before[part], estimate[part], share).clamp_(min=0)
+def _coarse_steps(steps: int) -> int:
+    """Return how many of the steps are done on the coarse grid."""
+    return int(COARSE * steps)

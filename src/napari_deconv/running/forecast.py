@@ -123,12 +123,13 @@ def forecast(
     except MemoryError:
         return Forecast(math.inf, False, 0, budget, 0, (0, 0, 0), volumes)
     padded = [piece.padded(tile.outer_shape) for piece, tile in tiles]
-    steps = iterations or (GUESSED if getattr(method, "iterations", None) == "auto" else _steps(method))
+    count = iterations or (GUESSED if getattr(method, "iterations", None) == "auto" else _steps(method))
+    steps = method.whole_steps(count, pieces[0].psf, pieces[0].outer_shape)
     speed = (pace or Pace()).of(image, recipe, chosen)
     before = BEFORE if steps > 1 else 0.0
     work = (sum(padded) + _checking(tiles)) * (steps + before)
     trial = min(trial_voxels(budget, recipe.volumes), max(padded)) if method.is_automatic and iterations is None else 0
-    work += len(channels) * trial * DRAWS * steps
+    work += len(channels) * trial * DRAWS * count
     return Forecast(
         seconds=work / speed,
         is_guess=getattr(method, "iterations", None) == "auto" and iterations is None,
@@ -199,7 +200,7 @@ def _timed(image: Image, recipe: Recipe, device: Any) -> float:
     blur = Blur(psf, pixels.shape, device, choose_precision(recipe.precision, device))
     figures = measure_volume(pixels, recipe.background, recipe.saturation)
     problem = pose_problem(pixels, figures, blur, image)
-    method: Method = recipe.method.for_volume(problem.blur.image_shape)
+    method: Method = recipe.method.for_volume(problem.blur.image_shape).evenly()
     method = method.provisional(TIMED) if method.is_automatic else method
     stamps = [clock.perf_counter()]
     with closing(method.iterate(problem)) as estimates:
