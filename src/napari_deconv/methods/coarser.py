@@ -122,7 +122,7 @@ class Spread:
 
         def work(part: Part) -> None:
             wide = thing[part]
-            for axis in self._axes:
+            for axis in reversed(self._axes):  # rows first, while they are few
                 wide = _double(wide, axis)
             out[part][(slice(None), *self._own)] = wide[(slice(None), *self._there)]
             out[part].mul_(fine.inverse_sensitivity[part] > 0)
@@ -143,9 +143,16 @@ def _mean(values: Tensor, axes: tuple[int, ...]) -> Tensor:
 
 def _double(values: Tensor, axis: int) -> Tensor:
     """Return values spread along a tent to twice as many along an axis, dark beyond both ends."""
-    length = values.shape[axis]
-    spread = values.repeat_interleave(2, dim=axis).mul_(0.75)
+    import torch
+
+    length, near = values.shape[axis], values * 0.75
+    spread = values.new_empty(*values.shape[:axis], 2 * length, *values.shape[axis + 1 :])
     pairs = spread.view(*values.shape[:axis], length, 2, *values.shape[axis + 1 :])
-    pairs.select(axis + 1, 0).narrow(axis, 1, length - 1).add_(values.narrow(axis, 0, length - 1), alpha=0.25)
-    pairs.select(axis + 1, 1).narrow(axis, 0, length - 1).add_(values.narrow(axis, 1, length - 1), alpha=0.25)
+    first, second = pairs.select(axis + 1, 0), pairs.select(axis + 1, 1)
+    inner = length - 1
+    first.narrow(axis, 0, 1).copy_(near.narrow(axis, 0, 1))
+    second.narrow(axis, inner, 1).copy_(near.narrow(axis, inner, 1))
+    below, above = values.narrow(axis, 0, inner), values.narrow(axis, 1, inner)
+    torch.add(near.narrow(axis, 1, inner), below, alpha=0.25, out=first.narrow(axis, 1, inner))
+    torch.add(near.narrow(axis, 0, inner), above, alpha=0.25, out=second.narrow(axis, 0, inner))
     return spread
