@@ -10,8 +10,9 @@ an image alone: how long it takes at 256 x 256, and what it changes on four held
 from __future__ import annotations
 
 import argparse
+import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -32,7 +33,7 @@ from napari_deconv.methods.features import gather_features
 
 from .held_out import VOXEL, Case, HeldOut, cases, make_held_out, make_psf, stack_cases
 from .learned import best_of, restored
-from .report import add_arguments, as_table, circumstances, finish, heading
+from .report import RESULTS, add_arguments, as_table, circumstances, finish, heading
 from .scores import psnr
 
 Array = np.ndarray[Any, Any]
@@ -47,27 +48,37 @@ WRONG: dict[str, dict[str, Any]] = {
 SMOOTH = (1e-3, 4e-3, 1.6e-2, 6.4e-2)
 """Weights of total variation that the oracle chooses among, for the right and for the wrong PSF anew."""
 SIDE = 1024
+PARTS = ("images", "unit", "pieces", "even", "wrong", "seconds", "tuned")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.learned_checks", description=__doc__)
     add_arguments(parser)
     parser.add_argument("--every", type=int, default=3, help="of the held-out images, which are looked at")
+    parser.add_argument(
+        "--only", action="append", choices=PARTS, help="measure this part again and keep the others; may be repeated"
+    )
     asked = parser.parse_args(arguments)
     import torch
 
     torch.set_num_threads(2)
     chosen = [case for case in cases() if case.draw == 0][:: asked.every]
+    parts: dict[str, Callable[[], Any]] = {
+        "images": lambda: [physics_of_result(case) for case in chosen],
+        "unit": lambda: [unit_error(case) for case in chosen[::4]],
+        "pieces": lambda: [piece_error(case) for case in chosen[::4]],
+        "even": lambda: [ripple(level) for level in np.geomspace(3, 1e5, 10)],
+        "wrong": lambda: [row for case in some_for_wrong() for row in wrong_psf(case)],
+        "seconds": timings,
+        "tuned": lambda: [row for photons in (20, 100) for row in tuned(photons)],
+    }
+    committed = RESULTS / "learned_checks.json"
+    kept = json.loads(committed.read_text(encoding="utf-8")) if asked.only else {}
     report = {
+        **kept,
         **circumstances(["numpy", "torch", "napari-deconv"]),
         "threads": torch.get_num_threads(),
-        "images": [physics_of_result(case) for case in chosen],
-        "unit": [unit_error(case) for case in chosen[::4]],
-        "pieces": [piece_error(case) for case in chosen[::4]],
-        "even": [ripple(level) for level in np.geomspace(3, 1e5, 10)],
-        "wrong": [row for case in some_for_wrong() for row in wrong_psf(case)],
-        "seconds": timings(),
-        "tuned": [row for photons in (20, 100) for row in tuned(photons)],
+        **{name: measure() for name, measure in parts.items() if not asked.only or name in asked.only},
     }
     finish("learned_checks", report, as_markdown(report), asked)
     return 0
