@@ -11,6 +11,7 @@ import torch
 from scipy.optimize import minimize
 from tests.scenes import Array, blobs, gaussian_psf, photographed
 
+from napari_deconv.learned.simulate import FAMILIES, blur_scene, cut_frame
 from napari_deconv.methods.base import Problem
 from napari_deconv.methods.blur import Blur
 from napari_deconv.methods.differences import Difference, curvatures, slopes
@@ -182,3 +183,25 @@ def test_a_coarse_axis_is_charged_as_long_as_it_is() -> None:
 def test_an_open_weight_is_refused_in_words() -> None:
     with pytest.raises(ValueError, match="weight is still 'auto'"):
         next(TotalVariation().iterate(tiny()))
+
+
+def test_where_held_back_photons_say_so_it_ends_before_its_minimum() -> None:
+    psf, random = gaussian_psf((1, 13, 13), 2.0), np.random.default_rng(5)
+    density = 200 * FAMILIES["membranes"]((1, 76, 76), (0.2, 0.08, 0.08), random)
+    truth = cut_frame(density, (1, 64, 64))
+    counts = random.poisson(cut_frame(blur_scene(density, psf), (1, 64, 64)) + 5).astype(np.float32)
+    light = counts - 5
+    problem = Problem(
+        torch.from_numpy(counts), 5.0, Blur(psf, counts.shape), float(light.max()), float(light.mean()), VOXEL
+    )
+    choice = made(TotalVariation().choose(problem))
+    method = TotalVariation().settled_by(choice)
+    assert f"after {method.iterations} iterations" in choice.why
+
+    def missed(method: TotalVariation) -> float:
+        *_, last = method.iterate(problem)
+        return float(np.linalg.norm(problem.blur.crop(last.object).numpy() - truth))
+
+    assert missed(method) < 0.97 * missed(method.replace(iterations="auto"))
+    asked = TotalVariation(iterations=30)
+    assert asked.settled_by(made(asked.choose(problem))).iterations == 30

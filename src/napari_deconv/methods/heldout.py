@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .blur import Blur
-    from .weighed import Solver
 
 __all__ = [
     "Choice",
@@ -51,7 +50,6 @@ __all__ = [
     "Trial",
     "choose_by_light",
     "choose_iterations",
-    "choose_weight",
     "score_iterations",
     "split_noise",
     "structure_score",
@@ -65,7 +63,7 @@ SLACK = 0.25
 PATIENCE = 8
 """Iterations without a better score after which, and after half as many again as the best, the trial ends."""
 GROUPS = 512
-WEIGHT_DRAWS, LIGHT_DRAWS = 3, 2
+LIGHT_DRAWS = 2
 
 
 def choose_iterations(method: Method, problem: Problem) -> Generator[Trial, None, Choice]:
@@ -181,37 +179,6 @@ def _grouped(error: Tensor) -> np.ndarray[Any, Any]:
     groups = min(GROUPS, len(flat))
     means: np.ndarray[Any, Any] = flat[: len(flat) // groups * groups].view(groups, -1).mean(dim=1).cpu().numpy()
     return means
-
-
-def choose_weight(
-    problem: Problem, solver: Callable[[Problem, float], Solver], weights: Sequence[float], rounds: int, lean: float
-) -> Generator[Trial, None, Choice]:
-    """Yield the trials of weights (falling, each going on from where the last ended) and return the choice.
-
-    The least between the weights (`Found.least`) is taken, times ``lean``.
-    """
-    noise = problem.noise
-    variance = noise.variance(smoothed(problem.image))
-    splits = [Split(problem, variance, seed) for seed in range(WEIGHT_DRAWS)]
-    solvers = [solver(split.train, weights[0]) for split in splits]
-    done, score = 0, 0.0
-
-    def attempt(values: Values, count: int, share: float) -> Generator[Trial, None, float]:
-        nonlocal done, score
-        for each in solvers:
-            each.weigh(values["weight"])
-        for _ in range(rounds):
-            for each in solvers:
-                each.step()
-            done += 1
-            yield Trial(done, count * rounds, score)
-        score = float(structure_score(splits, [each.object * each.unit for each in solvers]).mean())
-        return score
-
-    found = yield from Exploration({"weight": weights}, "line").run(attempt)
-    weight = found.least("weight") * lean
-    why = f"photons held back from the restoration are predicted best with a weight of {weight:.3g} ({noise.sentence})"
-    return Choice("weight", weight, why, tuple(round(each, 6) for each in found.scores))
 
 
 def choose_by_light(

@@ -78,7 +78,9 @@ class TotalVariation(_Eased):
         shown_max=0.3,
     )
     iterations: Iterations = iterations_field(
-        "Auto ends when the objective is proven to be within 1 % of its minimum, or after 300.", advanced=True
+        "Auto ends when the objective is proven to be within 1 % of its minimum, or after 300. "
+        "With an automatic weight it ends sooner where photons held back are predicted better on the way.",
+        advanced=True,
     )
 
     def solver(self, problem: Problem, weight: float) -> Splitting:
@@ -120,7 +122,9 @@ class Hessian(_Eased):
         shown_max=2,
     )
     iterations: Iterations = iterations_field(
-        "Auto ends when the objective is proven to be within 1 % of its minimum, or after 300.", advanced=True
+        "Auto ends when the objective is proven to be within 1 % of its minimum, or after 300. "
+        "With an automatic weight it ends sooner where photons held back are predicted better on the way.",
+        advanced=True,
     )
 
     def solver(self, problem: Problem, weight: float) -> Splitting:

@@ -75,10 +75,15 @@ class Weighed(Method):
         raise NotImplementedError
 
     def choose(self, problem: Problem) -> Generator[Trial, None, Choice]:
-        """Yield the trials of the automatic weight and return it."""
-        from .heldout import choose_weight
+        """Yield the trials of the automatic weight and return it, with the iterations where it is better left before its minimum."""
+        from .weighing import Weighing
 
-        return (yield from choose_weight(problem, self.solver, self.weights, self.rounds, self.lean))
+        early = getattr(self, "iterations", None) == "auto"
+        return (yield from Weighing(problem, self.solver).choose(self.weights, self.rounds, self.lean, early=early))
+
+    def settled_by(self, choice: Choice) -> Any:
+        """Return a copy with the weight that was chosen, and with its iterations where they were chosen as well."""
+        return self.replace(weight=choice.value, **{name: int(value) for name, value in choice.others.items()})
 
     def settled(self, value: float) -> Any:
         """Return a copy with this weight."""
