@@ -25,10 +25,13 @@ EDGE = {
     "DeconvolutionLab2": (0.825, 0.822),
 }
 """Who -> NRMSE at the border and in the interior, measured on another phantom of the kind."""
+EDGE_WIDTH = 1.13
+"""Of the PSF, pixels: with it the image of our phantom is as far from the truth as that of the published one."""
 METHODS: dict[str, dict[str, Any]] = {
     "richardson-lucy": {"kind": "richardson-lucy"},
     "richardson-lucy, tv 0.01": {"kind": "richardson-lucy", "tv": 0.01},
     "gradient-consensus": {"kind": "gradient-consensus"},
+    "hessian": {"kind": "hessian"},
 }
 
 AS_OTHERS: dict[str, dict[str, Any]] = {
@@ -54,20 +57,28 @@ def _measure_lines(flat: bool, draws: int) -> dict[str, float]:
         scene = make_line_phantom(flat, draw)
         found.setdefault("input", []).append(_plain_psnr(scene.counts, scene.truth))
         for name, method in METHODS.items():
-            found.setdefault(name, []).append(_plain_psnr(_restored(scene.counts, scene.psf, method), scene.truth))
+            found.setdefault(name, []).append(_plain_psnr(restored(scene.counts, scene.psf, method), scene.truth))
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
 def _measure_edge() -> dict[str, tuple[float, float]]:
-    psf = make_psf((9, 9, 9))
-    photons, truth = make_edge_scene(psf)
-    found = {"raw": _border_and_interior(photons, truth)}
+    psf, photons, truth = make_edge_case()
+    found = {"raw": border_and_interior(photons, truth)}
+    for name, method in METHODS.items():
+        found[f"{name}, everything automatic"] = border_and_interior(restored(photons, psf, method), truth)
     for name, method in {**METHODS, **AS_OTHERS}.items():
-        found[name] = _border_and_interior(_restored(photons, psf, method, background=0.0), truth)
+        found[name] = border_and_interior(restored(photons, psf, method, background=0.0), truth)
     return found
 
 
-def _restored(counts: Array, psf: Array, method: dict[str, Any], background: float | str = "auto") -> Array:
+def make_edge_case() -> tuple[Array, Array, Array]:
+    """Return (PSF, photons, truth) of the edge phantom."""
+    psf = make_psf((9, 9, 9), width=EDGE_WIDTH)
+    return psf, *make_edge_scene(psf)
+
+
+def restored(counts: Array, psf: Array, method: dict[str, Any], background: float | str = "auto") -> Array:
+    """Return what a method makes of counts under a PSF."""
     model = nd.Recipe(psf=nd.Image(psf.astype(np.float32), "ZYX")).psf
     assert model is not None
     whole = model.replace(offset=0.0, clean=False, centre="middle", keep=1.0)
@@ -80,7 +91,8 @@ def _plain_psnr(result: Array, truth: Array) -> float:
     return float(20 * np.log10(truth.max() / np.sqrt(np.mean((result - truth) ** 2))))
 
 
-def _border_and_interior(result: Array, truth: Array) -> tuple[float, float]:
+def border_and_interior(result: Array, truth: Array) -> tuple[float, float]:
+    """Return the NRMSE in the outer ``BORDER`` voxels and inside, over the truth's root mean square there."""
     inside = np.zeros(truth.shape, dtype=bool)
     inside[tuple(slice(BORDER, -BORDER) for _ in truth.shape)] = True
     border, interior = (
@@ -105,7 +117,9 @@ def as_markdown(found: dict[str, Any]) -> str:
     ]
     lines += [as_table(["phantom", "napari-vipp, published", *METHODS], rows), ""]
     lines += [
-        "Edge phantom: structures and light go on beyond the frame; NRMSE in the outer 5 voxels and inside, and over raw.",
+        "Edge phantom: structures and light go on beyond the frame; NRMSE in the outer 5 voxels and inside, and over raw. Asked for: below "
+        "deconwolf's. The published programs take no background off; neither do ours where nothing is said. A dim glow lies over the whole "
+        "phantom, which everything automatic takes for background.",
         "",
     ]
     rows = [["published", name, *_edge_cells(values, EDGE["raw"])] for name, values in EDGE.items()]

@@ -21,6 +21,7 @@ from .methods.blur import Blur
 from .methods.heldout import PATIENCE, Split
 from .methods.iterative import Iterative
 from .noise import smoothed
+from .passing import passed_on
 from .posing import compute_psf_at, fit_to_image, pose_problem, resolve_psf, trial_box
 from .recipe import Recipe
 from .running.device import choose_device
@@ -111,13 +112,8 @@ class Bench:
         if judges_each_step:
             method = method.settled(method.trial_steps)
         elif method.is_automatic:
-            choosing = method.choose(problem)
-            while True:
-                try:
-                    yield next(choosing).step
-                except StopIteration as chosen:
-                    method = method.settled_by(chosen.value)
-                    break
+            choice = yield from passed_on(method.choose(problem), lambda trial: trial.step)
+            method = method.settled_by(choice)
         return (yield from self._judge(method, problem, splits, share, judges_each_step))
 
     def _judge(

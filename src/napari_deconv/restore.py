@@ -16,7 +16,8 @@ from .image import AXES, FINER, Image, Region
 from .known import Known
 from .methods.base import Estimate, Method, Problem
 from .methods.blur import Blur
-from .methods.choice import Choice
+from .methods.choice import Choice, Trial
+from .passing import passed_on
 from .piece import Piece, plan_pieces, to_numpy
 from .posing import compute_psf, compute_psf_at, fit_to_image, pose_problem, resolve_psf, trial_box, trial_voxels
 from .preparing import finish
@@ -171,17 +172,15 @@ class _Job:
         place = box[0].start, box[1].start, box[2].start
         untrusted = self.prepared.untrusted(piece.time, piece.channel, box)
         trial = self.recipe.method.choose(pose_problem(pixels, figures, blur, self.image, place, untrusted))
-        while True:
-            try:
-                tried = next(trial)
-            except StopIteration as finished:
-                choice: Choice = finished.value
-                return choice
+
+        def said(tried: Trial) -> Progress:
             self.fraction = piece.begin + (end - piece.begin) * tried.step / tried.steps
-            yield Progress(
+            return Progress(
                 self.fraction, tried.step, tried.steps, self.tiles + 1, self._seconds(), {"held_out": tried.score},
                 lambda: self.image.crop(self.region), stage="choosing",
             )  # fmt: skip
+
+        return (yield from passed_on(trial, said))
 
     def _restore_piece(self, piece: Piece, canvas: Any) -> Generator[Progress]:
         """Yield the progress of a piece's tiles; where memory runs out, what is done stays and the tile goes on in halves."""

@@ -17,10 +17,11 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field as attribute
 from typing import Any
 
-from .bench import Bench, Judged
+from .bench import Bench
 from .exploration import Exploration, Strategy, Values
 from .image import Image, Region
 from .known import Known
+from .passing import drained
 from .recipe import Recipe
 from .settings import describe, nearest
 from .span import Span
@@ -124,13 +125,7 @@ class _Trials:
     def run(self, settings: Values, count: int, share: float) -> Generator[Tried, None, float]:
         """Yield the one trial of these settings and return its score."""
         recipe = self._recipe.with_values(dict(settings))
-        running = self._bench.try_out(recipe, share)
-        while True:
-            try:
-                next(running)
-            except StopIteration as ended:
-                judged: Judged = ended.value
-                break
+        judged = drained(self._bench.try_out(recipe, share))
         self._number += 1
         is_best = share == 1 and judged.score < self._least
         self._least = judged.score if is_best else self._least

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..background import VolumeFigures, measure_volume
 from ..image import Image
+from ..passing import passed_on
 from ..posing import resolve_psf
 from ..psf.base import check_psf, crop_to_support
 from ..psf.limits import Limits
@@ -153,17 +154,15 @@ class _Fitting:
     ) -> Generator[FitProgress, None, Place]:
         """Yield the progress of a descent over some views and return its last place."""
         moving = Descent(self.axes, views, partial(self._look, views), folds).run(values, free, rounds)
-        while True:
-            try:
-                place = next(moving)
-            except StopIteration as finished:
-                last: Place = finished.value
-                return last
+
+        def said(place: Place | None) -> FitProgress:
             if place is not None:
                 self.place = place
                 self.rounds += 1
             self.looks += 1
-            yield self._progress(min(0.99, self.looks / (LOOKS * (ROUGHLY + ROUGHLY * len(self.views)))))
+            return self._progress(min(0.99, self.looks / (LOOKS * (ROUGHLY + ROUGHLY * len(self.views)))))
+
+        return (yield from passed_on(moving, said))
 
     def _progress(self, fraction: float, fitted: Fitted | None = None) -> FitProgress:
         values = {part.name: float(value) for part, value in zip(self.parts, self.place.values, strict=False)}

@@ -7,7 +7,7 @@ for each field (half precision, mapped into memory) and the number of examples t
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from ..background import measure_volume
 from ..image import Image
 from ..methods.blur import Blur
 from ..methods.features import gather_features
+from ..passing import drained
 from ..posing import pose_problem
 from ..psf.base import fitted
 from ..steps.super_sampling import SuperSampling
@@ -79,7 +80,7 @@ def posed(
 
 def example_of(problem: Problem, psf: Array, target: Array, weight: Array | None = None) -> Example:
     """Return the example of a problem and its target (Z, Y, X) in counts; ``weight`` in 1 / counts²."""
-    features = _drained(gather_features(problem))
+    features = drained(gather_features(problem))
     flat = problem.image.shape[0] == 1
     unit = max(problem.scale, 1e-30)
     odd = fitted(psf, [size + 1 - size % 2 for size in psf.shape])
@@ -126,15 +127,6 @@ def _around_frame(thing: Array, blur: Blur, kernel: Sequence[int]) -> Array:
         box.append(slice(max(0, start), min(whole, stop)))
         pads.append((max(0, -start), max(0, stop - whole)))
     return np.pad(thing[tuple(box)], pads)
-
-
-def _drained(run: Generator[Any, None, Any]) -> Any:
-    """Return what a generator returns."""
-    while True:
-        try:
-            next(run)
-        except StopIteration as finished:
-            return finished.value
 
 
 class Store:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..noise import smoothed
+from ..passing import passed_on
 from .base import Estimate, Problem
 from .features import STEPS, Features, gather_features
 
@@ -62,15 +63,11 @@ class Results:
 
 
 def gathered(problem: Problem, before: int, steps: int) -> Generator[Estimate, None, Features]:
-    """Yield the classical estimates as steps after so many of so many, and return the features."""
-    gathering = gather_features(problem)
-    while True:
-        try:
-            estimate = next(gathering)
-        except StopIteration as finished:
-            features: Features = finished.value
-            return features
-        yield Estimate(estimate.object, before + estimate.step, steps, estimate.figures)
+    """Return what yields the classical estimates as steps after so many of so many, and returns the features."""
+    return passed_on(
+        gather_features(problem),
+        lambda estimate: Estimate(estimate.object, before + estimate.step, steps, estimate.figures),
+    )
 
 
 def spread_of(

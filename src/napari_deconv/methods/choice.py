@@ -6,6 +6,8 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field as attribute, replace
 from typing import TypeVar
 
+from ..passing import passed_on
+
 __all__ = ["Choice", "Trial", "counted"]
 
 Made = TypeVar("Made")
@@ -36,11 +38,5 @@ class Choice:
 
 
 def counted(trials: Generator[Trial, None, Made], before: int, steps: int) -> Generator[Trial, None, Made]:
-    """Pass on trials, counted after those before them out of so many at the most, and return what they come to."""
-    while True:
-        try:
-            trial = next(trials)
-        except StopIteration as finished:
-            made: Made = finished.value
-            return made
-        yield replace(trial, step=min(before + trial.step, steps), steps=steps)
+    """Return trials passed on, counted after those before them out of so many at the most; they come to the same."""
+    return passed_on(trials, lambda trial: replace(trial, step=min(before + trial.step, steps), steps=steps))

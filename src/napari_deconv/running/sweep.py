@@ -21,6 +21,7 @@ from ..image import Image, Region
 from ..known import Known
 from ..methods.base import Method
 from ..methods.heldout import Choice
+from ..passing import passed_on
 from ..piece import plan_pieces
 from ..posing import resolve_psf, trial_box
 from ..recipe import Recipe
@@ -150,13 +151,8 @@ def _score(
     part = _brightest(image, region, recipe, known)
     bench = Bench(image, recipe, region=part, whole_prediction=not is_same_blur, device=device, known=known)
     trial = bench.try_out(recipe)
-    while True:
-        try:
-            next(trial)
-        except StopIteration as ended:
-            score = float(ended.value.score)
-            return score if math.isfinite(score) else None
-        yield None
+    judged = yield from passed_on(trial, lambda step: None)
+    return float(judged.score) if math.isfinite(judged.score) else None
 
 
 def _brightest(image: Image, region: Region, recipe: Recipe, known: Known) -> Region:
