@@ -25,9 +25,9 @@ NARROW = gaussian_psf((1, 15, 15), 0.8 * SIGMA)
 
 @cache
 def scene() -> tuple[Array, Array]:
-    """Return counts of bright vesicles over a background of 10, and the truth."""
+    """Return counts of bright nuclei over a background of 10, and the truth."""
     random = np.random.default_rng([6, 7])
-    density = FAMILIES["vesicles"]((1, 78, 78), (0.2, 0.08, 0.08), random) * 2000
+    density = FAMILIES["nuclei"]((1, 78, 78), (0.2, 0.08, 0.08), random) * 2000
     seen = cut_frame(blur_scene(density, TRUE), (1, 64, 64))
     return random.poisson(seen + 10).astype(np.float32), cut_frame(density, (1, 64, 64))
 

@@ -9,9 +9,9 @@ Without the sharpening nothing would move: the restored object has made up for a
 brought back to what a PSF is: inside the support of the given transfer function (the given PSF's spectrum above `PASSED` of its top), never
 negative, of unit sum, its centre of light where the given one's is; the first two by projecting in turn.
 
-With it even a right PSF would slowly widen. So the turns are made on a share of the photons, the others are predicted after some of them,
-and a free PSF is taken only where it predicts them better than the given one by more than chance (`SURE` standard errors): the latest one
-that cannot be told from the best.
+With it even a right PSF would slowly widen, and a smooth object may hide that for several turns. So the turns are made on a share of the
+photons, the others are predicted after some of them, and a free PSF is taken only where the very first turn predicts them better by more than
+chance (`SURE` standard errors), as it does where the given PSF is wrong: then the latest one that cannot be told from the best.
 
 References
 ----------
@@ -54,8 +54,8 @@ DRAWS, MOST = 3, 60
 """Shares of the photons that are restored, and accelerated iterations at most to judge a PSF by."""
 STEPS = (1 + len(TURNS)) * MOST + (DRAWS + 1) * TURNS[-1] * OBJECT_STEPS
 """Iterations that finding a free PSF takes at the most."""
-SURE, AS_GOOD = 3.0, 1.0
-"""Standard errors by which the given PSF must predict worse than the best, and up to which another counts as good as the best."""
+SURE, AS_GOOD = 4.0, 1.0
+"""Standard errors by which the first turn must predict better than the given PSF, and up to which another counts as good as the best."""
 
 
 class UnderPsf(Method):
@@ -179,13 +179,18 @@ def _judged(splits: Sequence[Split], psfs: Sequence[Array]) -> Iterator[Array]:
 
 
 def _latest_of_the_best(scores: Array) -> int:
-    """Return after how many turns the PSF is as good as the best, of scores (judgements, groups); 0 where none is surely better."""
+    """Return after how many turns the PSF is as good as the best, of scores (judgements, groups); 0 where the first is not surely better."""
     best = int(scores.mean(axis=1).argmin())
-    excess = scores - scores[best]
-    worse = excess.mean(axis=1) / (excess.std(axis=1) / np.sqrt(scores.shape[1]) + 1e-12)
-    if best == 0 or worse[0] <= SURE:
+    if best == 0 or _worse(scores[0], scores[1]) <= SURE:
         return 0
-    return (0, *TURNS)[int(np.flatnonzero((worse <= AS_GOOD) & (worse < worse[0]))[-1])]
+    worse = [_worse(each, scores[best]) for each in scores]
+    return (0, *TURNS)[max(number for number, each in enumerate(worse) if each <= AS_GOOD and each < worse[0])]
+
+
+def _worse(scores: Array, others: Array) -> float:
+    """Return by how many standard errors scores (groups) are worse than others."""
+    excess = scores - others
+    return float(excess.mean() / (excess.std() / np.sqrt(len(excess)) + 1e-12))
 
 
 def psf_of(blur: Any) -> Array:

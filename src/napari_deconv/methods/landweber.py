@@ -42,9 +42,9 @@ class Landweber(Iterative):
         shown_max=500,
     )
     step: float = field(
-        1.9,
+        1.4,
         title="Step",
-        description="Length of each step; below 2 it converges, larger is faster.",
+        description="Length of each step; below 2 it converges, larger is faster. Beyond 1.4, the first steps overshoot coarse detail by turns.",
         gt=0,
         lt=2,
         slider="linear",
