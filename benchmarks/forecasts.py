@@ -1,6 +1,7 @@
 """Is the forecast of a run right, in time and memory? ``python -m benchmarks.forecasts [--json]`` (Linux).
 
-Each run is done twice, in processes of their own, in which time or peak memory is foretold and then measured: the peak over what was held.
+Each run is done in processes of their own, in which time or peak memory is foretold and then measured: the peak over what was held. Time is
+foretold and taken in turns, a few times over, and the least of each is compared: what else the machine does can only add to them.
 With ``--processor`` the clock is the processor's time, for a machine that others use (one thread).
 """
 
@@ -27,6 +28,11 @@ VOXEL = (0.2, 0.1, 0.1)
 METHODS: dict[str, dict[str, Any]] = {
     "Richardson-Lucy, 30": {"kind": "richardson-lucy", "iterations": 30},
     "Richardson-Lucy, heavy ball, 15": {"kind": "richardson-lucy", "iterations": 15, "acceleration": "heavy-ball"},
+    "Richardson-Lucy, coarse to fine, 15": {
+        "kind": "richardson-lucy",
+        "iterations": 15,
+        "acceleration": "coarse-to-fine",
+    },
     "Richardson-Lucy, Biggs-Andrews, 15": {
         "kind": "richardson-lucy",
         "iterations": 15,
@@ -41,6 +47,8 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 TILED = ("Richardson-Lucy, heavy ball, 15", "64×256×256", "96MB")
 MMAP_THRESHOLD = -3
+TURNS = 3
+"""How often time is foretold and taken."""
 
 
 def measure(size: str, name: str, memory: str, by_processor: bool) -> dict[str, Any]:
@@ -68,16 +76,19 @@ def run_one(size: str, name: str, memory: str, what: str, by_processor: bool) ->
     image = make_image(SIZES[size])
     recipe = nd.Recipe.parse({"psf": PSF, "background": 20.0, "method": METHODS[name]})
     nd.restored(make_image((4, 40, 40)), recipe, device="cpu")
-    told = forecast(image, recipe, device="cpu", memory=memory)
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    before, started = _status("VmRSS"), time.perf_counter()
-    result = nd.restored(image, recipe, device="cpu", memory=memory)
-    took = time.perf_counter() - started
+    foretold, taken = [], []
+    for _ in range(1 if what == "memory" else TURNS):
+        told = forecast(image, recipe, device="cpu", memory=memory)
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        before, started = _status("VmRSS"), time.perf_counter()
+        result = nd.restored(image, recipe, device="cpu", memory=memory)
+        taken.append(time.perf_counter() - started)
+        foretold.append(told.seconds)
     return {
         "tiles": result.history[-1]["tiles"], "told_tiles": told.tiles,
-        "seconds": took, "told_seconds": told.seconds, "peak": _status("VmHWM") - before, "told_peak": told.peak,
+        "seconds": min(taken), "told_seconds": min(foretold), "peak": _status("VmHWM") - before, "told_peak": told.peak,
     }  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 All contestants take turns in one run, so that a busy machine slows all alike; the minimum over the rounds is what the
 work takes, the median and the quartiles say how disturbed the run was. Peak memory is that of a process of its own, what it
-held before the problem was posed taken off, in volumes of the padded shape (float32).
+held before the problem was posed taken off, in volumes of the padded shape (float32); freed buffers go back to the system, as they do where
+a run is told what memory it may take (the C library else keeps some, more or fewer in each run).
 """
 
 from __future__ import annotations
@@ -175,18 +176,22 @@ def _spread(taken: Sequence[float]) -> dict[str, float]:
     return {"minimum": min(taken), "median": median, "lower_quartile": lower, "upper_quartile": upper}
 
 
-def measure_memory(case: str, name: str) -> float:
-    """Return the peak of a process of its own over what it held before, in volumes of the padded shape."""
+def measure_memory(case: str, name: str, threads: int) -> float:
+    """Return the peak of a process of its own, of so many threads, over what it held before, in volumes of the padded shape."""
+    words = ["--peak", case, name, "--threads", str(threads)]
     told = subprocess.run(
-        [sys.executable, "-m", "benchmarks.speed", "--peak", case, name], check=True, capture_output=True, text=True
+        [sys.executable, "-m", "benchmarks.speed", *words], check=True, capture_output=True, text=True
     )
     return float(told.stdout)
 
 
 def print_peak(case: str, name: str) -> None:
-    """Print the peak memory of this process, in padded volumes, of three iterations of a contestant on the CPU."""
+    """Print the peak memory of this process, in padded volumes, of three iterations of a contestant, freed memory given back."""
     import torch
 
+    from napari_deconv.running.device import give_back_at_once
+
+    give_back_at_once()
     small = torch.zeros(32, 32, 32)
     torch.fft.irfftn(torch.fft.rfftn(small), s=small.shape)
     next(iter(_tiny_run()))
@@ -251,12 +256,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--name", default="speed", help="of the files that are written")
     parser.add_argument("--peak", nargs=2, metavar=("CASE", "NAME"), help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
-    if asked.peak:
-        print_peak(*asked.peak)
-        return 0
     import torch
 
     torch.set_num_threads(asked.threads)
+    if asked.peak:
+        print_peak(*asked.peak)
+        return 0
     cases = asked.case or list(CASES)
     report: dict[str, Any] = {
         **circumstances(["numpy", "torch", "napari-deconv"]),
@@ -271,7 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for case, rows in report["iterations"].items():
         for row in rows:
             if asked.device == "cpu" and sys.platform == "linux" and row["name"] in METHODS:
-                row["peak_volumes"] = round(measure_memory(case, row["name"]), 2)
+                row["peak_volumes"] = round(measure_memory(case, row["name"], asked.threads), 2)
     finish(asked.name if asked.device == "cpu" else f"{asked.name}-{asked.device}", report, as_markdown(report), asked)
     return 0
 

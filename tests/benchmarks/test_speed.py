@@ -28,7 +28,7 @@ def test_the_report_is_printed_as_json_and_nothing_is_written(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(speed, "CASES", SMALL)
-    monkeypatch.setattr(speed, "measure_memory", lambda case, name: 1.5)
+    monkeypatch.setattr(speed, "measure_memory", lambda case, name, threads: 1.5)
     monkeypatch.setattr(speed, "measure_start_up", lambda rounds: [])
     monkeypatch.setattr(speed, "measure_growth", lambda rounds, most: [{"voxels": 1e6, "nanoseconds_a_voxel": 9.0}])
     before = sorted(report.RESULTS.iterdir())
@@ -41,7 +41,7 @@ def test_the_report_is_printed_as_json_and_nothing_is_written(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 def test_peak_memory_is_that_of_a_problem_not_of_the_program() -> None:
-    volumes = speed.measure_memory("1×1024×1024, PSF 1×65×65", "Richardson-Lucy, plain")
+    volumes = speed.measure_memory("1×1024×1024, PSF 1×65×65", "Richardson-Lucy, plain", 1)
     assert 3 < volumes < 8
 
 
