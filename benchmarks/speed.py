@@ -189,12 +189,13 @@ def print_peak(case: str, name: str) -> None:
     """Print the peak memory of this process, in padded volumes, of three iterations of a contestant, freed memory given back."""
     import torch
 
-    from napari_deconv.running.device import give_back_at_once
+    from napari_deconv.running.device import give_back_at_once, trim
 
-    give_back_at_once()
     small = torch.zeros(32, 32, 32)
     torch.fft.irfftn(torch.fft.rfftn(small), s=small.shape)
     next(iter(_tiny_run()))
+    give_back_at_once()
+    trim()
     before = _peak_bytes()
     problem = pose(case)
     turn = start(name, problem)
