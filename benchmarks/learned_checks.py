@@ -188,7 +188,7 @@ def timings() -> list[dict[str, Any]]:
     """Return rows of what takes how long on a large image and a large stack: minima of three, one after the other."""
     from napari_deconv.running.device import hold_to_budget
 
-    hold_to_budget("auto")  # as every run does
+    hold_to_budget("auto", keep=True)  # as every run of a network does
     flat, stack = make_held_out(cases()[0]), make_held_out(stack_cases()[0])
     times = SIDE // flat.counts.shape[1]
     large = replace(flat, counts=np.tile(flat.counts, (1, times, times)))

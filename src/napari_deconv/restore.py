@@ -93,7 +93,8 @@ class _Job:
         self.recipe, self.device, self.known = recipe, device, known
         self.prepared = known.prepare(image, recipe, region)
         self.image, self.region = image, region = self.prepared.image, self.prepared.region
-        self.budget, self.dtype = hold_to_budget(memory, device), choose_precision(recipe.precision, device)
+        self.budget = hold_to_budget(memory, device, keep=recipe.method.makes_buffers)
+        self.dtype = choose_precision(recipe.precision, device)
         self.started = clock.perf_counter()
         channels = range(image.sizes.get("C", 1))[slice(*region.bounds.get("C", (None, None)))]
         self.models = {channel: resolve_psf(image, recipe, channel) for channel in channels}

@@ -106,6 +106,8 @@ def test_a_run_with_a_stated_memory_says_so_and_one_without_does_not(monkeypatch
     )
     image = image.replace(voxel={"Y": 0.1, "X": 0.1})
     nd.restored(image, recipe, device="cpu")
-    assert told == ["keep"]
+    assert not told
     nd.restored(image, recipe, device="cpu", memory="50MB")
-    assert told == ["keep", "give back"]
+    assert told == ["give back"]
+    nd.restored(image, {**recipe, "method": {"kind": "network", "fallback": "never"}}, device="cpu")
+    assert told == ["give back", "keep"]

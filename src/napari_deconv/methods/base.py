@@ -149,6 +149,8 @@ class Method(Settings):
     """Float32 volumes of the padded size that a run needs at its peak, transforms included."""
     frames: ClassVar[float] = 1.0
     """How many of `volumes` are as large as the image alone, without what is padded."""
+    makes_buffers: ClassVar[bool] = False
+    """Whether each step makes large buffers anew, so that a run is faster where freed ones are kept for the next time."""
     room: ClassVar[int] = 1
     """How many half widths of the PSF the object's grid reaches beyond the frame: 1 where a forward model says what lies there; more where
     nothing does, and opposite ends would meet. An axis that is short beside the PSF has 1 in any case."""

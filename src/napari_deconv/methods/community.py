@@ -49,6 +49,7 @@ class Community(Method):
     reference: ClassVar[str] = "Ouyang et al., bioRxiv 2022.06.07.495102; what the model's own description cites"
     order: ClassVar[int] = 80
     volumes: ClassVar[float] = 60.0
+    makes_buffers: ClassVar[bool] = True
 
     kind: Literal["community"] = "community"
     path: str = field(

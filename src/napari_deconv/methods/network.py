@@ -58,6 +58,7 @@ class Network(Method):
     reference: ClassVar[str] = "Ronneberger et al. 2015; Odena et al. 2016"
     order: ClassVar[int] = 60
     volumes: ClassVar[float] = 60.0
+    makes_buffers: ClassVar[bool] = True
     reach: ClassVar[float] = 2.0
 
     kind: Literal["network"] = "network"

@@ -88,12 +88,15 @@ def plan_budget(memory: str | int | float = "auto", device: Any = "cpu") -> int:
     return size
 
 
-def hold_to_budget(memory: str | int | float = "auto", device: Any = "cpu") -> int:
-    """Return the same for a run that begins now; where a size is given, freed memory goes back to the system, so that it holds."""
-    if memory == "auto":
-        keep_for_next_time()
-    else:
+def hold_to_budget(memory: str | int | float = "auto", device: Any = "cpu", *, keep: bool = False) -> int:
+    """Return the same for a run that begins now; where a size is given, freed memory goes back to the system, so that it holds.
+
+    keep : where none is given, have freed buffers kept for the next time: for methods that make large ones anew again and again.
+    """
+    if memory != "auto":
         give_back_at_once()
+    elif keep:
+        keep_for_next_time()
     return plan_budget(memory, device)
 
 
