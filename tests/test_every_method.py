@@ -44,7 +44,7 @@ def other_values(field: Described) -> Iterator[Any]:
             yield "auto"
 
 
-OF_NETWORKS = ("fallback", "shows", "compared", "views")
+OF_NETWORKS = ("fallback", "shows", "compared", "views", "precision")
 """Fields of the network that do nothing where Richardson-Lucy restores instead, or show no restored image: `test_network.py` has them."""
 
 
