@@ -29,7 +29,7 @@ Box = tuple[slice, slice, slice]
 Part = tuple[slice, ...]
 """Index of a stretch of planes of a volume (Z, Y, X), of rows where that has but one plane."""
 
-PART = {"cpu": 2**17}
+PART = {"cpu": 2**18}
 """Voxels of a part at most; on another device than the processor many more, for there a part costs the start of its kernels."""
 SMALL_PART, LARGE_PART = 2**15, 2**26
 PARTS = 16
