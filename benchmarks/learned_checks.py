@@ -30,6 +30,7 @@ from napari_deconv.learned.training import Training
 from napari_deconv.learned.weights import has_fast_bfloat16, load_weights
 from napari_deconv.methods import applied
 from napari_deconv.methods.features import gather_features
+from napari_deconv.passing import drained
 
 from .held_out import VOXEL, Case, HeldOut, cases, make_held_out, make_psf, stack_cases
 from .learned import best_of, restored
@@ -136,7 +137,7 @@ def piece_error(case: Case) -> float:
 
     image = make_held_out(case)
     run = gather_features(posed(image.counts, image.psf, VOXEL))
-    values = _drained(run).values[None, :, 0]
+    values = drained(run).values[None, :, 0]
     member, most = load_weights("bundled", 2).members[0], applied.MOST[2]
     with torch.no_grad():
         whole = applied.propose(member, values, (0, 0)).estimate
@@ -144,14 +145,6 @@ def piece_error(case: Case) -> float:
         cut = applied.propose(member, values, (0, 0)).estimate
         applied.MOST[2] = most
     return float((whole - cut).abs().max() / whole.max())
-
-
-def _drained(run: Any) -> Any:
-    while True:
-        try:
-            next(run)
-        except StopIteration as finished:
-            return finished.value
 
 
 def ripple(level: float) -> float:
@@ -204,7 +197,7 @@ def _timed(image: HeldOut, dims: int, views: Sequence[int]) -> Iterator[dict[str
     found: dict[str, list[float]] = {}
     for _ in range(3):
         began = time.perf_counter()
-        values = _drained(gather_features(problem)).values[None]
+        values = drained(gather_features(problem)).values[None]
         found.setdefault("classical estimates", []).append(time.perf_counter() - began)
         values = values[:, :, 0] if dims == 2 else values
         for fast, number in product((False, True) if has_fast_bfloat16() else (False,), views):

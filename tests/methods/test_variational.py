@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,9 @@ from napari_deconv.methods.base import Problem
 from napari_deconv.methods.blur import Blur
 from napari_deconv.methods.differences import Difference, curvatures, slopes
 from napari_deconv.methods.easing import Easing
-from napari_deconv.methods.heldout import Choice, Trial
 from napari_deconv.methods.splitting import Splitting
 from napari_deconv.methods.variational import Hessian, TotalVariation
+from napari_deconv.passing import drained
 
 VOXEL = (0.3, 0.1, 0.1)
 DIFFERENCES = {
@@ -148,16 +147,6 @@ def test_an_eased_weight_is_proven_as_near_its_minimum_and_eases_where_structure
     torch.testing.assert_close(flat, torch.ones_like(thing))
 
 
-def made(trials: Generator[Trial, None, Choice]) -> Choice:
-    """Return the choice that the trials come to."""
-    while True:
-        try:
-            next(trials)
-        except StopIteration as finished:
-            choice: Choice = finished.value
-            return choice
-
-
 @pytest.mark.parametrize("kind", [TotalVariation, Hessian])
 def test_the_automatic_weight_grows_as_light_fades(kind: Any) -> None:
     chosen = []
@@ -167,7 +156,7 @@ def test_the_automatic_weight_grows_as_light_fades(kind: Any) -> None:
         blur = Blur(psf, (1, 48, 48))
         rest = image - 5.0
         problem = Problem(torch.from_numpy(image), 5.0, blur, float(np.quantile(rest, 0.999)), float(rest.mean()))
-        chosen.append(made(kind().choose(problem)).value)
+        chosen.append(drained(kind().choose(problem)).value)
     assert chosen[0] < chosen[1] < chosen[2]
 
 
@@ -194,7 +183,7 @@ def test_where_held_back_photons_say_so_it_ends_before_its_minimum() -> None:
     problem = Problem(
         torch.from_numpy(counts), 5.0, Blur(psf, counts.shape), float(light.max()), float(light.mean()), VOXEL
     )
-    choice = made(TotalVariation().choose(problem))
+    choice = drained(TotalVariation().choose(problem))
     method = TotalVariation().settled_by(choice)
     assert f"after {method.iterations} iterations" in choice.why
 
@@ -204,4 +193,4 @@ def test_where_held_back_photons_say_so_it_ends_before_its_minimum() -> None:
 
     assert missed(method) < 0.97 * missed(method.replace(iterations="auto"))
     asked = TotalVariation(iterations=30)
-    assert asked.settled_by(made(asked.choose(problem))).iterations == 30
+    assert asked.settled_by(drained(asked.choose(problem))).iterations == 30

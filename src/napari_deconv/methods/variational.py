@@ -59,7 +59,7 @@ class TotalVariation(_Eased):
 
     title: ClassVar[str] = "Total variation"
     summary: ClassVar[str] = (
-        "Smooths noise, keeps edges, for dim images above all. One best answer, and a figure that proves how near it is."
+        "Smooths noise, keeps edges, for dim images above all. A figure proves how near its one minimum the result is."
     )
     reference: ClassVar[str] = "Rudin, Osher & Fatemi 1992; Setzer, Steidl & Teuber 2010"
     order: ClassVar[int] = 11
